@@ -1,0 +1,1 @@
+//! Arrays, images and tables from files, normalised for a model.

@@ -1,0 +1,1 @@
+//! The float meaning of every op, on burn tensors.

@@ -1,0 +1,3 @@
+//! `file -> ir::Graph`: one importer a source format.
+
+pub mod onnx;

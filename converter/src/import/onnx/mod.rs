@@ -1,0 +1,1 @@
+//! ONNX, through tract-onnx's protobuf.

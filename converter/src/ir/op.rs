@@ -1,0 +1,164 @@
+//! The kinds of computation. Sizes that follow from the inputs' shapes are not repeated here.
+
+use super::Unary;
+
+/// Fused output clamp, in real values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Activation {
+    /// Smallest output, may be minus infinity.
+    pub min: f32,
+    /// Largest output, may be infinity.
+    pub max: f32,
+}
+
+impl Activation {
+    /// No clamp.
+    pub const NONE: Self = Self { min: f32::NEG_INFINITY, max: f32::INFINITY };
+}
+
+/// Padding in elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Pads {
+    pub top: usize,
+    pub left: usize,
+    pub bottom: usize,
+    pub right: usize,
+}
+
+/// What a node computes. `x` is `inputs[0]`; axes count from 0 and are never negative.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// `x [1, h, w, in]`, weights `[out, kh, kw, in / groups]`, optional bias `[out]` -> `[1, h', w', out]`.
+    /// Depthwise is `groups == in`.
+    Conv2d {
+        /// Rows, columns.
+        stride: [usize; 2],
+        /// Rows, columns.
+        dilation: [usize; 2],
+        /// Zeros around the input.
+        pads: Pads,
+        /// Divides both channel counts.
+        groups: usize,
+        /// Fused clamp.
+        activation: Activation,
+    },
+    /// `x [..., in]`, weights `[out, in]`, optional bias `[out]` -> `[..., out]`.
+    FullyConnected {
+        /// Fused clamp.
+        activation: Activation,
+    },
+    /// `a + b` with NumPy broadcasting.
+    Add {
+        /// Fused clamp.
+        activation: Activation,
+    },
+    /// `a * b` with NumPy broadcasting.
+    Mul {
+        /// Fused clamp.
+        activation: Activation,
+    },
+    /// `y = x * scale + shift`, per channel of the last axis: inputs `x`, `scale [c]`, `shift [c]`.
+    /// What a BatchNormalization that could not be folded becomes.
+    ScaleShift,
+    /// Average over windows of `x [1, h, w, c]`. The output size is part of the value's shape (ceil mode shows there).
+    AveragePool2d {
+        /// Rows, columns.
+        kernel: [usize; 2],
+        /// Rows, columns.
+        stride: [usize; 2],
+        /// Rows, columns.
+        dilation: [usize; 2],
+        /// Around the input.
+        pads: Pads,
+        /// Padding counts as zeros in the average.
+        count_include_pad: bool,
+    },
+    /// Maximum over windows of `x [1, h, w, c]`; padding never wins.
+    MaxPool2d {
+        /// Rows, columns.
+        kernel: [usize; 2],
+        /// Rows, columns.
+        stride: [usize; 2],
+        /// Rows, columns.
+        dilation: [usize; 2],
+        /// Around the input.
+        pads: Pads,
+    },
+    /// Mean over `axes` (sorted, unique). Global average pooling is `axes [1, 2]`.
+    Mean {
+        /// Reduced axes.
+        axes: Vec<usize>,
+        /// Reduced axes stay as size 1.
+        keep_dims: bool,
+    },
+    /// Constant padding, per axis.
+    Pad {
+        /// Elements before, per axis.
+        before: Vec<usize>,
+        /// Elements after, per axis.
+        after: Vec<usize>,
+        /// Fill value.
+        value: f32,
+    },
+    /// Softmax over one axis.
+    Softmax {
+        /// Which.
+        axis: usize,
+    },
+    /// A function of each element. ReLU, ReLU6 and Clip are `Unary::Clamp`.
+    Unary(Unary),
+    /// Joins all inputs along `axis`.
+    Concat {
+        /// Which.
+        axis: usize,
+    },
+    /// Takes `x[start[i] .. end[i] step step[i]]` along every axis; `step >= 1`.
+    Slice {
+        /// First element, per axis.
+        start: Vec<usize>,
+        /// One past the last element, per axis.
+        end: Vec<usize>,
+        /// Distance, per axis.
+        step: Vec<usize>,
+    },
+    /// Same elements in the same order, another shape (that of the output value).
+    Reshape,
+    /// Axis `i` of the output is axis `perm[i]` of the input.
+    Transpose {
+        /// A permutation.
+        perm: Vec<usize>,
+    },
+    /// Float to int8, with the parameters of the output value. Only after quantization.
+    Quantize,
+    /// int8 to float, with the parameters of the input value. Only after quantization.
+    Dequantize,
+    /// int8 to int8 with other parameters. Only after quantization.
+    Requantize,
+}
+
+impl Op {
+    /// Name as printed in tables and errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv2d { .. } => "conv2d",
+            Self::FullyConnected { .. } => "fully_connected",
+            Self::Add { .. } => "add",
+            Self::Mul { .. } => "mul",
+            Self::ScaleShift => "scale_shift",
+            Self::AveragePool2d { .. } => "average_pool2d",
+            Self::MaxPool2d { .. } => "max_pool2d",
+            Self::Mean { .. } => "mean",
+            Self::Pad { .. } => "pad",
+            Self::Softmax { .. } => "softmax",
+            Self::Unary(_) => "unary",
+            Self::Concat { .. } => "concat",
+            Self::Slice { .. } => "slice",
+            Self::Reshape => "reshape",
+            Self::Transpose { .. } => "transpose",
+            Self::Quantize => "quantize",
+            Self::Dequantize => "dequantize",
+            Self::Requantize => "requantize",
+        }
+    }
+}

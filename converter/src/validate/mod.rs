@@ -1,0 +1,1 @@
+//! Are the outputs right, and how far are they off?
