@@ -4,6 +4,28 @@
 //! `run` may rely on `check`, but never panics nor indexes out of bounds even if it could not: operands that cannot be
 //! fetched end the instruction.
 
+pub mod add;
+pub mod average_pool2d;
+pub mod conv2d;
+pub mod depthwise_conv2d;
+pub mod dequantize;
+#[cfg(feature = "f32")]
+pub mod f32;
+pub mod fully_connected;
+pub mod lookup;
+pub mod max_pool2d;
+pub mod mean;
+pub mod mul;
+pub mod pad;
+pub mod quantize;
+pub mod requantize;
+pub mod softmax;
+pub mod strided_copy;
+pub mod transpose;
+
+mod dispatch;
+pub(crate) use dispatch::{check, run};
+
 use crate::error::Fault;
 use crate::format::Rounding;
 use bytemuck::Pod;
