@@ -41,8 +41,7 @@ impl<'m> Model<'m> {
         let (program, instructions) =
             postcard::take_from_bytes::<Program>(section(Section::Program)?).map_err(|_| LoadError::Encoding)?;
         let weights = section(Section::Weights)?;
-        let limits =
-            Limits { arena_bytes: header.arena_bytes, weights_bytes: weights.len() as u32, rounding: program.rounding };
+        let limits = Limits { arena_bytes: header.arena_bytes, weights, rounding: program.rounding };
         check_ports(&program, &limits)?;
         check_instructions(instructions, program.instruction_count, &limits)?;
         let meta = section(Section::Meta)?;
