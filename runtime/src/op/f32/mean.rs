@@ -1,0 +1,11 @@
+use crate::error::Fault;
+use crate::format::instruction::MeanF32;
+use crate::op::{Limits, Memory};
+
+pub(crate) fn check(_op: &MeanF32, _limits: &Limits) -> Result<(), Fault> {
+    Err(Fault::Unsupported)
+}
+
+pub(crate) fn run(_op: &MeanF32, _memory: &mut Memory) -> Option<()> {
+    None
+}

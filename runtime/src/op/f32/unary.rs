@@ -1,0 +1,11 @@
+use crate::error::Fault;
+use crate::format::instruction::UnaryF32;
+use crate::op::{Limits, Memory};
+
+pub(crate) fn check(_op: &UnaryF32, _limits: &Limits) -> Result<(), Fault> {
+    Err(Fault::Unsupported)
+}
+
+pub(crate) fn run(_op: &UnaryF32, _memory: &mut Memory) -> Option<()> {
+    None
+}
