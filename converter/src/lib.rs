@@ -7,6 +7,7 @@ pub mod data;
 pub mod emit;
 pub mod execute;
 pub mod import;
+pub mod inspect;
 pub mod ir;
 pub mod passes;
 pub mod plan;

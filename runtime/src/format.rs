@@ -24,6 +24,11 @@ use serde::{Deserialize, Serialize};
 pub mod instruction;
 pub use instruction::Instruction;
 
+#[cfg(feature = "std")]
+mod write;
+#[cfg(feature = "std")]
+pub use write::{Contents, SelfTestVector, WriteError, seal, write};
+
 /// First four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"MOTE";
 /// The version that this runtime reads and the converter writes.
@@ -135,6 +140,15 @@ impl Port {
     /// Number of bytes in the arena, or `None` if it does not fit `u32`.
     pub fn bytes(&self) -> Option<u32> {
         self.elements()?.checked_mul(self.dtype.bytes())
+    }
+
+    /// Sizes per axis in the source network's order.
+    pub fn source_shape(&self) -> heapless::Vec<u32, MAX_RANK> {
+        let size = |source_axis: usize| {
+            let stored = self.source_axes.iter().zip(&self.shape);
+            stored.filter(|&(&axis, _)| usize::from(axis) == source_axis).map(|(_, &size)| size).next()
+        };
+        (0..self.shape.len()).filter_map(size).collect()
     }
 }
 
