@@ -124,7 +124,8 @@ fn by_pressure(groups: &[Group]) -> Vec<usize> {
     let mut order = Vec::with_capacity(groups.len());
     let mut taken = vec![false; groups.len()];
     for step in fullest {
-        let mut live: Vec<usize> = (0..groups.len()).filter(|&i| !taken[i] && live_bytes(&groups[i], step) > 0).collect();
+        let mut live: Vec<usize> =
+            (0..groups.len()).filter(|&i| !taken[i] && live_bytes(&groups[i], step) > 0).collect();
         live.sort_by_key(|&i| -size(&groups[i]));
         live.iter().for_each(|&i| taken[i] = true);
         order.extend(live);

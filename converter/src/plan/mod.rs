@@ -4,6 +4,7 @@ mod arena;
 mod cost;
 mod liveness;
 mod materialize;
+mod ports;
 mod schedule;
 mod sharing;
 mod views;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use cost::macs;
 pub use liveness::Lifetime;
+pub use ports::{PortLayout, with_port_layout};
 pub use views::{part_offsets, view_offset};
 
 use crate::ir::{NodeId, ValueId};
