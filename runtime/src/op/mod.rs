@@ -32,9 +32,10 @@ use bytemuck::Pod;
 
 /// What instructions are checked against.
 #[derive(Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct Limits<'m> {
     pub arena_bytes: u32,
-    pub weights_bytes: u32,
+    /// The weights section: multipliers and shifts are checked one by one.
+    pub weights: &'m [u8],
     pub rounding: Rounding,
 }
 
@@ -81,15 +82,18 @@ fn range(offset: u32, elements: u32, element_bytes: u32, limit: u32, fault: Faul
     if end > limit { Err(fault) } else { Ok(Span { start: offset, end }) }
 }
 
-impl Limits {
+impl<'m> Limits<'m> {
     /// Checks `elements` elements of `T` at `offset` in the arena.
     pub fn arena<T>(&self, offset: u32, elements: u32) -> Result<Span, Fault> {
         range(offset, elements, size_of::<T>() as u32, self.arena_bytes, Fault::ArenaBounds)
     }
 
-    /// Checks `elements` elements of `T` at `offset` in the weights section.
-    pub fn weights<T>(&self, offset: u32, elements: u32) -> Result<(), Fault> {
-        range(offset, elements, size_of::<T>() as u32, self.weights_bytes, Fault::WeightsBounds).map(drop)
+    /// Checks `elements` elements of `T` at `offset` in the weights section, and returns them.
+    pub fn weights<T: Pod>(&self, offset: u32, elements: u32) -> Result<&'m [T], Fault> {
+        let limit = u32::try_from(self.weights.len()).unwrap_or(u32::MAX);
+        let span = range(offset, elements, size_of::<T>() as u32, limit, Fault::WeightsBounds)?;
+        let bytes = self.weights.get(span.start as usize..span.end as usize).ok_or(Fault::WeightsBounds)?;
+        bytemuck::try_cast_slice(bytes).map_err(|_| Fault::Alignment)
     }
 }
 
