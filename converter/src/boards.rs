@@ -1,55 +1,11 @@
-//! The boards that models are checked against: one `board.toml` each, those of `firmware/boards` built in.
+//! Does a model fit a board? The boards of `firmware/boards` are built in, so that no source tree is needed to ask.
 
-use serde::{Deserialize, Serialize};
+use crate::bench::Board;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/boards.rs"));
-}
-
-/// One board, as its `board.toml` describes it. Keys that other tools need are left alone.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Board {
-    /// Name of its folder.
-    pub name: String,
-    /// Other names by which it can be asked for.
-    #[serde(default)]
-    pub aliases: Vec<String>,
-    /// One line for people.
-    #[serde(default)]
-    pub description: String,
-    /// Rust target triple.
-    pub target: String,
-    /// Clock of the core; 0 where it has no meaning (emulated boards).
-    #[serde(default)]
-    pub clock_hz: u64,
-    /// What there is room for.
-    pub memory: Memory,
-    /// How to emulate it.
-    #[serde(default)]
-    pub qemu: Option<Qemu>,
-}
-
-/// Sizes in bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Memory {
-    /// Code and constants; the model too, unless `model_bytes` is there.
-    pub flash_bytes: u64,
-    /// Static data and stack; the arena is part of it.
-    pub ram_bytes: u64,
-    /// What the board's firmware gives to the engine, if that is fixed.
-    #[serde(default)]
-    pub arena_bytes: Option<u64>,
-    /// A region of its own for the model, if there is one.
-    #[serde(default)]
-    pub model_bytes: Option<u64>,
-}
-
-/// An emulated board.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Qemu {
-    /// `-machine`.
-    pub machine: String,
 }
 
 /// Why there is no such board.
@@ -64,61 +20,57 @@ pub enum BoardError {
     Parse { path: PathBuf, source: Box<toml::de::Error> },
 }
 
-/// RAM that the firmware needs beside the arena: stack, statics. The demo firmware's, rounded up.
-pub const FIRMWARE_RAM_BYTES: u64 = 8 * 1024;
-/// Flash that the firmware needs beside the model: kernels and application. The demo firmware's, rounded up.
-pub const FIRMWARE_FLASH_BYTES: u64 = 64 * 1024;
-
-/// Whether a model fits a board.
+/// A model's needs and what a board has for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fit {
     /// Name of the board.
     pub board: String,
+    /// One line about it.
+    pub description: String,
     /// Bytes that the arena needs.
     pub arena_bytes: u64,
-    /// Bytes that the arena may have.
+    /// Bytes of RAM that the board's firmware gives to the arena.
     pub arena_limit_bytes: u64,
     /// Bytes of the model file.
-    pub model_bytes: u64,
-    /// Bytes that the file may have.
-    pub model_limit_bytes: u64,
+    pub flash_bytes: u64,
+    /// Bytes of flash that the board's firmware leaves for the file.
+    pub flash_limit_bytes: u64,
     /// Both fit.
     pub fits: bool,
 }
 
-impl Board {
-    /// All boards that are built in, sorted by name.
-    pub fn all() -> Vec<Self> {
-        embedded::BOARD_FILES.iter().filter_map(|text| toml::from_str(text).ok()).collect()
-    }
-
-    /// The board of that name or alias, or the one described by the file at that path.
-    pub fn find(name: &str) -> Result<Self, BoardError> {
-        if name.ends_with(".toml") {
-            return Self::read(Path::new(name));
+impl Fit {
+    /// Compares.
+    pub fn of(board: &Board, arena_bytes: u64, flash_bytes: u64) -> Self {
+        let (arena_limit_bytes, flash_limit_bytes) = (board.memory.arena_bytes.into(), board.memory.model_bytes.into());
+        Self {
+            board: board.name.clone(),
+            description: board.description.clone(),
+            arena_bytes,
+            arena_limit_bytes,
+            flash_bytes,
+            flash_limit_bytes,
+            fits: arena_bytes <= arena_limit_bytes && flash_bytes <= flash_limit_bytes,
         }
-        let boards = Self::all();
-        let known = boards.iter().map(|b| b.name.clone()).collect();
-        let matches = |b: &Self| b.name == name || b.aliases.iter().any(|a| a == name);
-        boards.into_iter().find(matches).ok_or_else(|| BoardError::Unknown { name: name.into(), known })
     }
+}
 
-    /// Reads a description.
-    pub fn read(path: &Path) -> Result<Self, BoardError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| BoardError::Read { path: path.into(), source })?;
-        toml::from_str(&text).map_err(|e| BoardError::Parse { path: path.into(), source: Box::new(e) })
-    }
+/// All boards that are built in, sorted by name.
+pub fn all() -> Vec<Board> {
+    embedded::BOARD_FILES.iter().filter_map(|text| toml::from_str(text).ok()).collect()
+}
 
-    /// Compares a model's needs with what the board has.
-    pub fn fit(&self, arena_bytes: u64, model_bytes: u64) -> Fit {
-        let arena_limit_bytes =
-            self.memory.arena_bytes.unwrap_or_else(|| self.memory.ram_bytes.saturating_sub(FIRMWARE_RAM_BYTES));
-        let model_limit_bytes =
-            self.memory.model_bytes.unwrap_or_else(|| self.memory.flash_bytes.saturating_sub(FIRMWARE_FLASH_BYTES));
-        let fits = arena_bytes <= arena_limit_bytes && model_bytes <= model_limit_bytes;
-        Fit { board: self.name.clone(), arena_bytes, arena_limit_bytes, model_bytes, model_limit_bytes, fits }
+/// The board of that name or alias, or the one that the `board.toml` at that path describes.
+pub fn find(name: &str) -> Result<Board, BoardError> {
+    if name.ends_with(".toml") {
+        let path = Path::new(name);
+        let text = std::fs::read_to_string(path).map_err(|source| BoardError::Read { path: path.into(), source })?;
+        return toml::from_str(&text).map_err(|e| BoardError::Parse { path: path.into(), source: Box::new(e) });
     }
+    let boards = all();
+    let known = boards.iter().map(|b| format!("{} ({})", b.name, b.aliases.join(", "))).collect();
+    let matches = |b: &Board| b.name == name || b.aliases.iter().any(|a| a == name);
+    boards.into_iter().find(matches).ok_or_else(|| BoardError::Unknown { name: name.into(), known })
 }
 
 #[cfg(test)]
@@ -126,27 +78,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_embedded_file_parses_and_names_are_unique() {
-        assert_eq!(Board::all().len(), embedded::BOARD_FILES.len());
-        let mut names: Vec<String> = Board::all().into_iter().flat_map(|b| [vec![b.name], b.aliases].concat()).collect();
-        let count = names.len();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), count);
+    fn every_embedded_file_parses() {
+        assert_eq!(all().len(), embedded::BOARD_FILES.len());
+        assert!(!all().is_empty());
     }
 
     #[test]
-    fn arena_and_stack_share_ram_and_model_and_code_share_flash() {
-        let text = "name = 'b'\ntarget = 't'\n[memory]\nflash_bytes = 262144\nram_bytes = 65536\n[other]\nkey = 1\n";
-        let board: Board = toml::from_str(text).unwrap();
-        assert!(board.fit(65536 - 8192, 262144 - 65536).fits);
-        assert!(!board.fit(65536 - 8191, 1).fits);
-        assert!(!board.fit(1, 262144 - 65535).fits);
+    fn arena_and_file_are_compared_with_their_own_limits() {
+        let board = find("qemu-cortex-m4").unwrap();
+        let (arena, flash) = (board.memory.arena_bytes.into(), board.memory.model_bytes.into());
+        assert!(Fit::of(&board, arena, flash).fits);
+        assert!(!Fit::of(&board, arena + 1, flash).fits);
+        assert!(!Fit::of(&board, arena, flash + 1).fits);
     }
 
     #[test]
-    fn unknown_board_error_names_the_argument() {
-        let error = Board::find("no-such-board").unwrap_err().to_string();
-        assert!(error.starts_with("unknown board `no-such-board`; known are"), "{error}");
+    fn unknown_board_error_names_the_known_ones() {
+        let error = find("no-such-board").unwrap_err().to_string();
+        assert!(error.contains("no-such-board") && error.contains("qemu-cortex-m4"), "{error}");
     }
 }

@@ -1,7 +1,9 @@
 //! Errors as the user sees them: what, then why, then the next thing to try.
 
+use crate::BuildError;
+use crate::bench::BenchError;
 use crate::boards::BoardError;
-use crate::data::{DataError, NormalizationError};
+use crate::data::DataError;
 use crate::import::onnx::ImportError;
 use anstyle::{AnsiColor, Style};
 use std::fmt;
@@ -43,27 +45,32 @@ pub fn report_error(error: &anyhow::Error) {
 
 /// The hint of the first error in the chain that has one.
 fn hint(error: &anyhow::Error) -> Option<String> {
-    if let Some(hinted) = error.downcast_ref::<Hinted>() {
-        return Some(hinted.hint.clone());
-    }
-    error.chain().find_map(|cause| {
-        if let Some(e) = cause.downcast_ref::<Hinted>() {
-            return Some(e.hint.clone());
+    // Context added to an `anyhow::Error` is not part of `chain()` as itself.
+    let context = error.downcast_ref::<Hinted>().map(|h| h.hint.clone());
+    context.or_else(|| error.chain().find_map(cause_hint))
+}
+
+fn cause_hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(hinted) = cause.downcast_ref::<Hinted>() {
+        Some(hinted.hint.clone())
+    } else if let Some(error) = cause.downcast_ref::<BuildError>() {
+        // A transparent error hides the one that it carries from the chain.
+        match error {
+            BuildError::Data(e) => e.hint(),
+            BuildError::Import(e) => import_hint(e),
+            _ => None,
         }
-        if let Some(e) = cause.downcast_ref::<DataError>() {
-            return e.hint();
-        }
-        if cause.is::<NormalizationError>() {
-            return Some("see `mote convert --help` for examples of --normalize".into());
-        }
-        if let Some(e) = cause.downcast_ref::<ImportError>() {
-            return import_hint(e);
-        }
-        if let Some(BoardError::Unknown { .. }) = cause.downcast_ref::<BoardError>() {
-            return Some("name one of these, or give the path of a board.toml".into());
-        }
+    } else if let Some(error) = cause.downcast_ref::<DataError>() {
+        error.hint()
+    } else if let Some(error) = cause.downcast_ref::<ImportError>() {
+        import_hint(error)
+    } else if let Some(error) = cause.downcast_ref::<BenchError>() {
+        error.hint()
+    } else if let Some(BoardError::Unknown { .. }) = cause.downcast_ref::<BoardError>() {
+        Some("name one of these, or give the path of a board.toml".into())
+    } else {
         None
-    })
+    }
 }
 
 fn import_hint(error: &ImportError) -> Option<String> {
@@ -87,7 +94,8 @@ mod tests {
         let below = anyhow::Error::new(Hinted::new("what", "try")).context("outer");
         assert_eq!(hint(&below).as_deref(), Some("try"));
         assert_eq!(format!("{below:#}"), "outer: what");
-        let above = Err::<(), _>(std::io::Error::other("disk")).context(Hinted::new("cannot", "free some")).unwrap_err();
+        let above =
+            Err::<(), _>(std::io::Error::other("disk")).context(Hinted::new("cannot", "free some")).unwrap_err();
         assert_eq!(hint(&above).as_deref(), Some("free some"));
         assert_eq!(format!("{above:#}"), "cannot: disk");
     }

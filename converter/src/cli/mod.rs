@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod completions;
 mod convert;
+mod convert_report;
 mod data_args;
 mod diagnostics;
 mod eval;
@@ -14,6 +15,7 @@ mod model_file;
 mod out;
 mod progress;
 mod run;
+mod run_raw;
 mod table;
 
 pub use diagnostics::{Hinted, report_error};

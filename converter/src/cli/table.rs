@@ -20,7 +20,7 @@ impl Table {
     /// A table with these headings.
     pub fn new(headings: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.set_style(STYLE);
+        table.load_style(STYLE);
         let right: Vec<bool> = headings.iter().map(|h| h.starts_with('>')).collect();
         let heading = |h: &&str| cell(h.strip_prefix('>').unwrap_or(h), h.starts_with('>'));
         table.set_header(headings.iter().map(heading));
