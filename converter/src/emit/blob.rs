@@ -4,7 +4,7 @@ use super::context::Context;
 use super::weights::Weights;
 use super::{EmitError, EmitOptions, Emitted, InstructionSource, MetaOptions, ports};
 use crate::plan::Plan;
-use mote_runtime::format::write::{Contents, SelfTestVector, write};
+use mote_runtime::format::{Contents, SelfTestVector, write};
 use mote_runtime::format::{Meta, Program};
 use mote_runtime::{AlignedBytes, Engine, LoadError, Model};
 use sha2::{Digest, Sha256};
@@ -12,13 +12,8 @@ use sha2::{Digest, Sha256};
 /// Writes `plan` as a `.mote` file that `Model::load` accepts. Same plan and options, same bytes.
 pub fn emit(plan: &Plan, options: &EmitOptions) -> Result<Emitted, EmitError> {
     let graph = &plan.quant.graph;
-    let mut context = Context {
-        plan,
-        options,
-        weights: Weights::default(),
-        instructions: Vec::new(),
-        sources: Vec::new(),
-    };
+    let mut context =
+        Context { plan, options, weights: Weights::default(), instructions: Vec::new(), sources: Vec::new() };
     for &node in &plan.order {
         context.emit_node(node)?;
     }
@@ -52,11 +47,7 @@ pub fn emit(plan: &Plan, options: &EmitOptions) -> Result<Emitted, EmitError> {
 }
 
 /// Runs the model on each sample; what it gives is what a device must give.
-fn self_test_vectors(
-    plan: &Plan,
-    model: Model,
-    samples: &[Vec<Vec<f32>>],
-) -> Result<Vec<SelfTestVector>, EmitError> {
+fn self_test_vectors(plan: &Plan, model: Model, samples: &[Vec<Vec<f32>>]) -> Result<Vec<SelfTestVector>, EmitError> {
     let mut arena = AlignedBytes::zeroed(model.arena_bytes() as usize);
     let outputs = model.outputs().len();
     let Ok(mut engine) = Engine::new(model, &mut arena) else { return Ok(Vec::new()) };
@@ -89,7 +80,7 @@ fn refused(plan: &Plan, sources: &[InstructionSource], error: LoadError) -> Emit
     EmitError::Refused { at, error }
 }
 
-/// The texts that [`Meta`] borrows.
+/// What [`Meta`] borrows.
 struct MetaText {
     name: String,
     port_names: String,
@@ -97,6 +88,7 @@ struct MetaText {
     labels: String,
     normalization: String,
     converter: String,
+    result_params: Vec<u8>,
 }
 
 impl MetaText {
@@ -111,6 +103,7 @@ impl MetaText {
             labels: lines(meta.labels.iter().map(String::as_str)),
             normalization: one_line(&meta.normalization),
             converter: format!("mote {}", env!("CARGO_PKG_VERSION")),
+            result_params: sources.iter().flat_map(|source| result_params(plan, source)).collect(),
         }
     }
 
@@ -119,6 +112,7 @@ impl MetaText {
             name: &self.name,
             port_names: &self.port_names,
             node_names: &self.node_names,
+            result_params: &self.result_params,
             labels: &self.labels,
             normalization: &self.normalization,
             converter: &self.converter,
@@ -127,6 +121,18 @@ impl MetaText {
             accuracy_ppm: options.accuracy_ppm,
         }
     }
+}
+
+/// Scale and zero point of what an instruction leaves in the arena; scale 0 for float32.
+fn result_params(plan: &Plan, source: &InstructionSource) -> [u8; 8] {
+    let value = plan.quant.graph.nodes[source.node.0].output;
+    let quantization = plan.quant.quantization.get(value.0).and_then(Option::as_ref);
+    let scale = quantization.and_then(|q| q.scales.first()).copied().unwrap_or(0.0);
+    let zero_point = quantization.map_or(0, |q| q.zero_point);
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&scale.to_le_bytes());
+    bytes[4..].copy_from_slice(&zero_point.to_le_bytes());
+    bytes
 }
 
 fn lines<'a>(texts: impl Iterator<Item = &'a str>) -> String {

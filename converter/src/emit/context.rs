@@ -180,7 +180,11 @@ impl<'p> NodeContext<'_, 'p> {
     /// Fails unless input 0 and the output are quantized alike, which kernels that move stored values rely on.
     pub fn same_quantization(&self) -> Result<Affine, EmitError> {
         let (x, y) = (self.affine(self.input(0)?)?, self.affine(self.node.output)?);
-        if x == y { Ok(x) } else { Err(self.error(format!("input and output must share their scale, got {x:?}, {y:?}"))) }
+        if x == y {
+            Ok(x)
+        } else {
+            Err(self.error(format!("input and output must share their scale, got {x:?}, {y:?}")))
+        }
     }
 
     /// A feature map `[1, h, w, c]`.

@@ -134,14 +134,8 @@ fn strided_copies(x: &[usize], start: &[usize], step: &[usize], y: &[usize], ele
     // The longest remaining axis becomes the rows, the others one instruction each step.
     let longest = (0..axes.len()).max_by_key(|&i| axes[i].count);
     let rows = longest.map_or(Axis { count: 1, x_stride: row_bytes, y_stride: row_bytes }, |i| axes.remove(i));
-    let mut copies = vec![Copy {
-        x: first,
-        y: 0,
-        rows: rows.count,
-        row_bytes,
-        x_stride: rows.x_stride,
-        y_stride: rows.y_stride,
-    }];
+    let mut copies =
+        vec![Copy { x: first, y: 0, rows: rows.count, row_bytes, x_stride: rows.x_stride, y_stride: rows.y_stride }];
     for axis in axes {
         let repeat = |copy: &Copy| {
             let copy = *copy;

@@ -34,8 +34,6 @@ pub fn emit_mul(n: &mut NodeContext, activation: Activation) -> Result<(), EmitE
     Ok(())
 }
 
-const ZERO: Multiplier = Multiplier { multiplier: 0, shift: 0 };
-
 /// Largest multiplier of an addition with single rounding: two differences of up to 255 times this, and the rounding
 /// term of up to 2^29, stay below 2^31.
 const MAX_ADD_MULTIPLIER: f64 = (1 << 21) as f64;
@@ -81,11 +79,7 @@ const EMPTY: Binary = Binary {
     max: 0,
 };
 
-fn emit_f32(
-    n: &mut NodeContext,
-    activation: Activation,
-    wrap: fn(BinaryF32) -> Instruction,
-) -> Result<(), EmitError> {
+fn emit_f32(n: &mut NodeContext, activation: Activation, wrap: fn(BinaryF32) -> Instruction) -> Result<(), EmitError> {
     let (a, b) = operands(n)?;
     let (Activation { min, max }, y) = (activation, n.offset(n.node.output)?);
     for run in broadcast(n, b)? {
@@ -182,7 +176,10 @@ fn broadcast(n: &NodeContext, b: ValueId) -> Result<Vec<Run>, EmitError> {
     n.size(total)?;
     let runs = runs(y, b).ok_or_else(|| n.error(format!("{b:?} does not broadcast to {y:?}")))?;
     if runs.len() > MOST_RUNS {
-        return Err(n.error(format!("broadcasting {b:?} to {y:?} needs {} instructions: expand it in the network", runs.len())));
+        return Err(n.error(format!(
+            "broadcasting {b:?} to {y:?} needs {} instructions: expand it in the network",
+            runs.len()
+        )));
     }
     Ok(runs)
 }

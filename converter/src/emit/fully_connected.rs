@@ -28,16 +28,7 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
             let bias = n.context.weights.add_i32(&bias);
             let weights = n.context.weights.add_i8_words(weights);
             let requantize = n.requantize(weights_id, activation)?;
-            n.push(Instruction::FullyConnected(FullyConnected {
-                x,
-                y,
-                rows,
-                in_n,
-                out_n,
-                weights,
-                bias,
-                requantize,
-            }));
+            n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, bias, requantize }));
         }
         DType::F32 => {
             let weights = n.const_f32(weights_id)?;

@@ -22,9 +22,9 @@ pub use blob::emit;
 pub use fixed_point::multiplier;
 
 use crate::ir::{NodeId, ValueId};
-use mote_runtime::format::write::WriteError;
 use mote_runtime::LoadError;
 use mote_runtime::format::Rounding;
+use mote_runtime::format::WriteError;
 
 /// What to write besides the program and its weights.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use super::EmitError;
 use super::context::{Affine, NodeContext};
 use crate::ir::DType;
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Softmax, SoftmaxF32};
+use mote_runtime::format::instruction::{Multiplier, Softmax, SoftmaxF32};
 
 /// Bits left of the binary point of scaled differences.
 const INTEGER_BITS: i32 = 5;
@@ -16,7 +16,9 @@ pub fn emit(n: &mut NodeContext, axis: usize) -> Result<(), EmitError> {
     let shape = &n.value(x_id).shape;
     let depth = shape.get(axis).copied().unwrap_or(1);
     if shape.iter().skip(axis + 1).any(|&size| size != 1) {
-        return Err(n.error(format!("axis {axis} of {shape:?} is not the last one: transpose around it in the network")));
+        return Err(
+            n.error(format!("axis {axis} of {shape:?} is not the last one: transpose around it in the network"))
+        );
     }
     let rows = n.size(n.value(x_id).elements() / depth.max(1))?;
     let (x, y, depth) = (n.offset(x_id)?, n.offset(n.node.output)?, n.size(depth)?);
@@ -36,14 +38,11 @@ pub fn emit(n: &mut NodeContext, axis: usize) -> Result<(), EmitError> {
 }
 
 /// Multiplier of differences, and the smallest difference whose exponential is not 0.
-fn parameters(
-    n: &NodeContext,
-    x_scale: f32,
-) -> Result<(mote_runtime::format::instruction::Multiplier, i32), EmitError> {
+fn parameters(n: &NodeContext, x_scale: f32) -> Result<(Multiplier, i32), EmitError> {
     let fraction_bits = 31 - INTEGER_BITS;
-    let real = (f64::from(x_scale) * 2f64.powi(fraction_bits)).min(2f64.powi(31) - 1.0);
-    // The largest scales give 2^31 - 1, which as Q0.31 needs the shift 31; no input differs by less than 1 then.
-    let scale = n.multiplier(real.min(2f64.powi(30) - 1.0))?;
+    // Past an input scale of 16 every difference is so large that its exponential is 0, so the limit changes nothing.
+    let real = (f64::from(x_scale) * 2f64.powi(fraction_bits)).min(2f64.powi(30) - 1.0);
+    let scale = n.multiplier(real)?;
     if scale.shift < 0 {
         return Err(n.error(format!("an input scale of {x_scale} is too small")));
     }

@@ -14,8 +14,7 @@ pub fn emit(n: &mut NodeContext, function: Unary) -> Result<(), EmitError> {
     match n.x_dtype()? {
         DType::I8 => {
             let (from, to) = (n.affine(x_id)?, n.affine(n.node.output)?);
-            let real: Vec<f32> =
-                (-128..=127).map(|q| from.scale * (q as f32 - f32::from(from.zero_point))).collect();
+            let real: Vec<f32> = (-128..=127).map(|q| from.scale * (q as f32 - f32::from(from.zero_point))).collect();
             let results = execute::unary(function, &real);
             let table: Vec<i8> = results.iter().map(|&r| stored(r, to.scale, to.zero_point)).collect();
             let table = n.context.weights.add_i8(&table);
