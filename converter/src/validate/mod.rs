@@ -8,4 +8,4 @@ mod session;
 
 pub use compare::{CompareError, LayerError, Similarity, compare_layers};
 pub use layers::{LayersError, compare_file};
-pub use session::{Runner, Session, SessionError};
+pub use session::{Runner, Session, SessionError, source_shape};
