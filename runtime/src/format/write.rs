@@ -1,0 +1,160 @@
+//! Writing the file. The same contents always give the same bytes.
+
+use super::{
+    CRC, FORMAT_VERSION, HEADER_BYTES, Instruction, MAGIC, MAX_INSTRUCTIONS, Meta, Port, Program, SECTION_ALIGN,
+};
+use std::vec::Vec;
+
+/// Everything a file holds. Only lengths are checked here: [`Model::load`](crate::Model::load) is the judge of the
+/// result.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents<'a> {
+    /// Rounding and ports. Its `instruction_count` is not read.
+    pub program: &'a Program,
+    /// In order of execution.
+    pub instructions: &'a [Instruction],
+    /// `None` leaves the section empty.
+    pub meta: Option<&'a Meta<'a>>,
+    /// The constants that instructions address.
+    pub weights: &'a [u8],
+    /// Leaves the section empty if there are none.
+    pub self_test: &'a [SelfTestVector],
+    /// Bytes of arena the program needs.
+    pub arena_bytes: u32,
+    /// Grows with every release of the model.
+    pub model_version: u32,
+    /// Computes SHA-256, which this crate does not depend on.
+    pub sha256: fn(&[u8]) -> [u8; 32],
+}
+
+/// One test vector: the stored bytes of every input, and of every output that must follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SelfTestVector {
+    /// Bytes of each input, as the arena holds them.
+    pub inputs: Vec<Vec<u8>>,
+    /// Bytes of each expected output, as the arena holds them.
+    pub outputs: Vec<Vec<u8>>,
+}
+
+/// Why [`write`] refused the contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// There are `found` instructions; a program may have `limit`.
+    TooManyInstructions {
+        /// Instructions given.
+        found: usize,
+        /// Most that a file may hold.
+        limit: u32,
+    },
+    /// Test vector `vector` does not have one array of the right length for each port.
+    SelfTest {
+        /// Position in [`Contents::self_test`].
+        vector: usize,
+    },
+    /// The file would be 4 GiB or more.
+    TooLarge,
+    /// The program or metadata cannot be encoded.
+    Encoding,
+}
+
+impl core::fmt::Display for WriteError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::TooManyInstructions { found, limit } => {
+                write!(f, "the program has {found} instructions, a model file holds at most {limit}")
+            }
+            Self::SelfTest { vector } => write!(f, "self-test vector {vector} does not fit the model's ports"),
+            Self::TooLarge => write!(f, "the model file would be 4 GiB or more"),
+            Self::Encoding => write!(f, "the program or its metadata cannot be encoded"),
+        }
+    }
+}
+
+impl std::error::Error for WriteError {}
+
+/// Lays out a model file: header, sections, checksums.
+///
+/// # Errors
+/// If the contents do not fit the format.
+pub fn write(contents: &Contents) -> Result<Vec<u8>, WriteError> {
+    let sections = [
+        program_section(contents)?,
+        contents.meta.map_or(Ok(Vec::new()), |meta| postcard::to_stdvec(meta).map_err(|_| WriteError::Encoding))?,
+        contents.weights.to_vec(),
+        self_test_section(contents)?,
+    ];
+    let mut file = std::vec![0; HEADER_BYTES];
+    let mut table = Vec::new();
+    for section in &sections {
+        file.resize(file.len().next_multiple_of(SECTION_ALIGN), 0);
+        table.extend_from_slice(&u32_of(file.len())?.to_le_bytes());
+        table.extend_from_slice(&u32_of(section.len())?.to_le_bytes());
+        file.extend_from_slice(section);
+    }
+    let total = u32_of(file.len())?;
+    let sha256 = (contents.sha256)(&file[HEADER_BYTES..]);
+    put(&mut file, 0, &MAGIC);
+    put(&mut file, 4, &FORMAT_VERSION.to_le_bytes());
+    put(&mut file, 6, &(HEADER_BYTES as u16).to_le_bytes());
+    put(&mut file, 8, &total.to_le_bytes());
+    put(&mut file, 24, &contents.model_version.to_le_bytes());
+    put(&mut file, 28, &contents.arena_bytes.to_le_bytes());
+    put(&mut file, 32, &table);
+    put(&mut file, 64, &sha256);
+    seal(&mut file);
+    Ok(file)
+}
+
+/// Recomputes both checksums of a file whose header was edited, for instance to sign it. Leaves anything that is too
+/// short to have a section table as it is.
+pub fn seal(file: &mut [u8]) {
+    let Some(start) = file.get(48..52).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes) else { return };
+    let (Some(control), Some(data)) = (file.get(24..start as usize), file.get(start as usize..)) else { return };
+    let mut digest = CRC.digest();
+    digest.update(&file[..16]);
+    digest.update(control);
+    let (control, data) = (digest.finalize(), CRC.checksum(data));
+    put(file, 16, &control.to_le_bytes());
+    put(file, 20, &data.to_le_bytes());
+}
+
+fn put(file: &mut [u8], at: usize, bytes: &[u8]) {
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+fn u32_of(n: usize) -> Result<u32, WriteError> {
+    u32::try_from(n).map_err(|_| WriteError::TooLarge)
+}
+
+fn program_section(contents: &Contents) -> Result<Vec<u8>, WriteError> {
+    let found = contents.instructions.len();
+    if found > MAX_INSTRUCTIONS as usize {
+        return Err(WriteError::TooManyInstructions { found, limit: MAX_INSTRUCTIONS });
+    }
+    let program = Program { instruction_count: u32_of(found)?, ..contents.program.clone() };
+    let mut section = postcard::to_stdvec(&program).map_err(|_| WriteError::Encoding)?;
+    for instruction in contents.instructions {
+        section.extend(postcard::to_stdvec(instruction).map_err(|_| WriteError::Encoding)?);
+    }
+    Ok(section)
+}
+
+fn self_test_section(contents: &Contents) -> Result<Vec<u8>, WriteError> {
+    if contents.self_test.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut section = u32_of(contents.self_test.len())?.to_le_bytes().to_vec();
+    for (vector, SelfTestVector { inputs, outputs }) in contents.self_test.iter().enumerate() {
+        if !fits(inputs, &contents.program.inputs) || !fits(outputs, &contents.program.outputs) {
+            return Err(WriteError::SelfTest { vector });
+        }
+        inputs.iter().chain(outputs).for_each(|bytes| section.extend_from_slice(bytes));
+    }
+    Ok(section)
+}
+
+fn fits(arrays: &[Vec<u8>], ports: &[Port]) -> bool {
+    let same = |(array, port): (&Vec<u8>, &Port)| port.bytes().is_some_and(|n| n as usize == array.len());
+    arrays.len() == ports.len() && arrays.iter().zip(ports).all(same)
+}

@@ -1,0 +1,240 @@
+//! The one trust boundary: after [`Model::load`], nothing in a model can make a run fail.
+
+use crate::error::LoadError;
+use crate::format::{
+    self, DType, Instruction, MAX_INSTRUCTIONS, Meta, Port, Program, Rounding, SECTION_ALIGN, Section,
+};
+use crate::header::Header;
+use crate::op::{self, Limits, Span, dispatch};
+use crate::ops::{AllOps, Ops};
+use crate::self_test::SelfTest;
+use core::marker::PhantomData;
+
+/// A checked model. Borrows the file: weights and program stay where they are, usually in flash.
+///
+/// `O` chooses the kernels that can run it, see [`Ops`].
+pub struct Model<'m, O = AllOps> {
+    file: &'m [u8],
+    header: Header,
+    program: Program,
+    instructions: &'m [u8],
+    weights: &'m [u8],
+    ops: PhantomData<fn() -> O>,
+}
+
+impl<'m> Model<'m> {
+    /// Checks a model file and borrows it, in time linear in the file and constant memory.
+    ///
+    /// `bytes` must start at a multiple of 16 in memory, which [`include_model!`](crate::include_model) ensures, and
+    /// may be longer than the file: a whole flash partition, say. Checks everything that a run relies on. Does not
+    /// check [`sha256`](Self::sha256) nor the signature, which are for deciding whom to trust, not for memory safety.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the first rule that the file breaks.
+    pub fn load(bytes: &'m [u8]) -> Result<Self, LoadError> {
+        Self::load_for(bytes)
+    }
+}
+
+impl<'m, O: Ops> Model<'m, O> {
+    /// As [`Model::load`], with the kernels that `O` chooses.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; an instruction whose kernel is not chosen is [`Fault::Unsupported`](crate::Fault::Unsupported).
+    pub fn load_for(bytes: &'m [u8]) -> Result<Self, LoadError> {
+        let header = Header::read(bytes)?;
+        if bytes.as_ptr().addr() % SECTION_ALIGN != 0 {
+            return Err(LoadError::Misaligned { needed: SECTION_ALIGN as u8 });
+        }
+        let got = bytes.len() as u32;
+        let file =
+            bytes.get(..header.total_bytes as usize).ok_or(LoadError::Truncated { needed: header.total_bytes, got })?;
+        check_crc(file, &header)?;
+        let section = |section| file.get(header.section(section)).ok_or(LoadError::Section { index: section as u8 });
+
+        let (program, instructions) =
+            postcard::take_from_bytes::<Program>(section(Section::Program)?).map_err(|_| LoadError::Encoding)?;
+        let weights = section(Section::Weights)?;
+        let limits = Limits { arena_bytes: header.arena_bytes, weights, rounding: program.rounding };
+        check_ports(&program, &limits)?;
+        check_instructions::<O>(instructions, program.instruction_count, &limits)?;
+        let meta = section(Section::Meta)?;
+        if !meta.is_empty() {
+            match postcard::take_from_bytes::<Meta>(meta) {
+                Ok((_, [])) => {}
+                _ => return Err(LoadError::Encoding),
+            }
+        }
+        SelfTest::check(section(Section::SelfTest)?, &program)?;
+        Ok(Self { file, header, program, instructions, weights, ops: PhantomData })
+    }
+
+    /// What the caller fills before a run.
+    pub fn inputs(&self) -> &[Port] {
+        &self.program.inputs
+    }
+
+    /// What the caller reads after a run.
+    pub fn outputs(&self) -> &[Port] {
+        &self.program.outputs
+    }
+
+    /// Bytes of arena that a run needs; exactly these are used.
+    pub fn arena_bytes(&self) -> u32 {
+        self.header.arena_bytes
+    }
+
+    /// How every requantization of this model rounds.
+    pub fn rounding(&self) -> Rounding {
+        self.program.rounding
+    }
+
+    /// The program, decoded one instruction at a time.
+    pub fn instructions(&self) -> Instructions<'m, O> {
+        Instructions { rest: self.instructions, left: self.program.instruction_count, ops: PhantomData }
+    }
+
+    /// The constants that instructions address.
+    pub fn weights(&self) -> &'m [u8] {
+        self.weights
+    }
+
+    /// Names, labels and provenance; all empty if the file was stripped.
+    pub fn meta(&self) -> Meta<'m> {
+        postcard::from_bytes(self.section(Section::Meta)).unwrap_or_default()
+    }
+
+    /// The stored test vectors; none if the file was stripped.
+    pub fn self_test(&self) -> SelfTest<'m> {
+        SelfTest::new(self.section(Section::SelfTest), &self.program)
+    }
+
+    /// A number that grows with every release of a model, for refusing downgrades.
+    pub fn model_version(&self) -> u32 {
+        self.header.model_version
+    }
+
+    /// SHA-256 of everything after the header, as stored. [`Model::load`] does not compute it.
+    pub fn sha256(&self) -> &'m [u8; 32] {
+        self.file.get(64..).and_then(|tail| tail.first_chunk()).unwrap_or(&[0; 32])
+    }
+
+    /// The Ed25519 signature, if the file has one. [`Model::load`] does not verify it.
+    pub fn signature(&self) -> Option<&'m [u8; 64]> {
+        if self.header.signed { self.file.get(96..).and_then(|tail| tail.first_chunk()) } else { None }
+    }
+
+    /// The whole file, without what may follow it in memory.
+    pub fn as_bytes(&self) -> &'m [u8] {
+        self.file
+    }
+
+    /// The bytes of one section.
+    pub fn section(&self, section: Section) -> &'m [u8] {
+        self.file.get(self.header.section(section)).unwrap_or_default()
+    }
+}
+
+impl<O> Clone for Model<'_, O> {
+    fn clone(&self) -> Self {
+        Self { program: self.program.clone(), ..*self }
+    }
+}
+
+impl<O> core::fmt::Debug for Model<'_, O> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Model").field("header", &self.header).field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+/// The instructions of a [`Model`], in order.
+#[derive(Clone, Debug)]
+pub struct Instructions<'m, O = AllOps> {
+    rest: &'m [u8],
+    left: u32,
+    ops: PhantomData<fn() -> O>,
+}
+
+impl<O: Ops> Iterator for Instructions<'_, O> {
+    type Item = Instruction;
+
+    fn next(&mut self) -> Option<Instruction> {
+        self.left = self.left.checked_sub(1)?;
+        // Cannot fail: `load` decoded the same bytes.
+        let (instruction, rest) = dispatch::decode::<O>(self.rest).ok()?;
+        self.rest = rest;
+        Some(instruction)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl<O: Ops> ExactSizeIterator for Instructions<'_, O> {}
+
+fn check_crc(file: &[u8], header: &Header) -> Result<(), LoadError> {
+    let data_start = header.section(Section::Weights).start;
+    let control = [file.get(..16), file.get(24..data_start)];
+    let mut digest = format::CRC.digest();
+    for part in control {
+        digest.update(part.ok_or(LoadError::Header)?);
+    }
+    if digest.finalize() != header.control_crc {
+        return Err(LoadError::Checksum { data: false });
+    }
+    let data = file.get(data_start..).ok_or(LoadError::Header)?;
+    if format::CRC.checksum(data) != header.data_crc {
+        return Err(LoadError::Checksum { data: true });
+    }
+    Ok(())
+}
+
+fn check_ports(program: &Program, limits: &Limits) -> Result<(), LoadError> {
+    for (index, port) in program.inputs.iter().chain(&program.outputs).enumerate() {
+        check_port(port, limits).ok_or(LoadError::Port { index: index as u8 })?;
+    }
+    // Writing one input must not change another.
+    for (index, port) in program.inputs.iter().enumerate() {
+        let span = check_port(port, limits);
+        let clash = |before: &Port| match (check_port(before, limits), span) {
+            (Some(before), Some(span)) => before.overlaps(span),
+            _ => true,
+        };
+        if program.inputs.iter().take(index).any(clash) {
+            return Err(LoadError::Port { index: index as u8 });
+        }
+    }
+    Ok(())
+}
+
+/// The port's place in the arena, or `None` if it breaks a rule.
+fn check_port(port: &Port, limits: &Limits) -> Option<Span> {
+    let elements = op::product(&port.shape).ok()?;
+    let span = match port.dtype {
+        DType::I8 => limits.arena::<i8>(port.offset, elements),
+        DType::F32 => limits.arena::<f32>(port.offset, elements),
+        _ => return None,
+    };
+    let quantization = match port.dtype {
+        DType::I8 => port.scale.is_finite() && port.scale > 0.0 && (-128..=127).contains(&port.zero_point),
+        _ => port.scale == 1.0 && port.zero_point == 0,
+    };
+    let rank = port.shape.len();
+    let seen = port.source_axes.iter().fold(0u32, |seen, &axis| seen | 1u32.checked_shl(axis.into()).unwrap_or(0));
+    let permutation = port.source_axes.len() == rank && seen == (1 << rank) - 1;
+    if quantization && permutation { span.ok() } else { None }
+}
+
+fn check_instructions<O: Ops>(mut rest: &[u8], count: u32, limits: &Limits) -> Result<(), LoadError> {
+    if count > MAX_INSTRUCTIONS {
+        return Err(LoadError::Encoding);
+    }
+    for index in 0..count {
+        let refuse = |fault| LoadError::Instruction { index: index as u16, fault };
+        let (instruction, after) = dispatch::decode::<O>(rest).map_err(refuse)?;
+        dispatch::check::<O>(&instruction, limits).map_err(refuse)?;
+        rest = after;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(LoadError::Encoding) }
+}
