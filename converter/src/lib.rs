@@ -1,4 +1,4 @@
-//! Turns trained networks into `.mote` files.
+//! Turns trained networks into `.mote` files, and checks, runs and measures them. Start reading at [`build`].
 #![deny(unsafe_code)]
 
 pub mod bench;
@@ -13,3 +13,200 @@ pub mod passes;
 pub mod plan;
 pub mod quantize;
 pub mod validate;
+
+use data::{DataError, Dataset};
+use emit::{EmitError, EmitOptions, Emitted};
+use import::onnx::{self, CrossCheck, ImportError, ImportOptions, Imported};
+use ir::{Graph, Tensor};
+use passes::{PassError, PassReport};
+use plan::{Plan, PlanError, PortLayout};
+use quantize::{CalibrateOptions, QuantizeError, QuantizeOptions, Ranges};
+use sha2::{Digest, Sha256};
+
+/// Everything that steers [`build`].
+#[derive(Clone, Debug)]
+pub struct BuildOptions {
+    /// What the file leaves open.
+    pub import: ImportOptions,
+    /// Run the file through tract as well, and refuse to go on if the two differ.
+    pub cross_check: bool,
+    /// Keep everything float32; nothing is calibrated.
+    pub keep_float: bool,
+    /// How ranges are chosen.
+    pub calibrate: CalibrateOptions,
+    /// Types of the ports, nodes that stay float.
+    pub quantize: QuantizeOptions,
+    /// Order of the ports' elements in the arena.
+    pub layout: PortLayout,
+    /// Metadata, rounding, weights, self-test. The source's hash, and the calibration set's, are filled in.
+    pub emit: EmitOptions,
+    /// Calibration samples that become self-test vectors, after those in `emit.self_test`.
+    pub self_test_vectors: usize,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self {
+            import: ImportOptions::default(),
+            cross_check: true,
+            keep_float: false,
+            calibrate: CalibrateOptions::default(),
+            quantize: QuantizeOptions::default(),
+            layout: PortLayout::default(),
+            emit: EmitOptions::default(),
+            self_test_vectors: 1,
+        }
+    }
+}
+
+/// What happens during [`build`], for whoever shows progress.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The file was read.
+    Imported(&'a Imported),
+    /// A pass changed the graph.
+    Pass {
+        /// Which.
+        name: &'a str,
+        /// The graph after it.
+        graph: &'a Graph,
+    },
+    /// The graph and tract were compared.
+    CrossChecked(&'a CrossCheck),
+    /// Calibration goes on.
+    Calibrating {
+        /// Samples done.
+        done: usize,
+        /// Samples in all.
+        total: usize,
+    },
+    /// Order and offsets are known.
+    Planned(&'a Plan),
+    /// The file is complete.
+    Emitted(&'a Emitted),
+}
+
+/// What [`build`] made, step by step.
+#[derive(Debug)]
+pub struct Built {
+    /// The float network after the passes.
+    pub graph: Graph,
+    /// Opset, producer and warnings of the importer. Its graph is empty: see `graph`.
+    pub imported: Imported,
+    /// What the passes did.
+    pub passes: Vec<PassReport>,
+    /// The second opinion, if it was asked for.
+    pub cross_check: Option<CrossCheck>,
+    /// The calibration data; empty if everything stays float.
+    pub calibration: Dataset,
+    /// Ranges found; `None` if everything stays float.
+    pub ranges: Option<Ranges>,
+    /// Order, offsets, and the quantized graph.
+    pub plan: Plan,
+    /// As used, hashes filled in: to emit once more with other metadata.
+    pub emit: EmitOptions,
+    /// The file, and where its instructions come from.
+    pub emitted: Emitted,
+}
+
+/// Which step failed, and why.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "one variant per step")]
+pub enum BuildError {
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    #[error(
+        "output `{output}` differs from tract's by {max_rel} of its largest value: the network is not imported \
+         correctly; please report it, or pass `--no-cross-check` to convert it all the same"
+    )]
+    CrossCheck { output: String, max_rel: f32 },
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error("{origin}, sample {sample}: input `{input}` expects {expected} values (shape {shape:?}), got {got}")]
+    Sample { origin: String, sample: usize, input: String, expected: usize, shape: Vec<usize>, got: usize },
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+}
+
+/// The whole flow: an ONNX file and data in, a `.mote` file out.
+///
+/// `calibration` is called once, with the graph whose inputs the data must fit, unless everything stays float.
+pub fn build(
+    source: &[u8],
+    options: &BuildOptions,
+    calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
+    events: &mut dyn FnMut(Event),
+) -> Result<Built, BuildError> {
+    let mut imported = onnx::import(source, &options.import)?;
+    events(Event::Imported(&imported));
+
+    let mut graph = std::mem::take(&mut imported.graph);
+    let passes = passes::run_default_with(&mut graph, &mut |name, graph| events(Event::Pass { name, graph }))?;
+    let cross_check = if options.cross_check { Some(second_opinion(source, &graph, events)?) } else { None };
+
+    let (calibration, ranges, quantized) = if options.keep_float {
+        (Dataset::default(), None, quantize::keep_float(&graph))
+    } else {
+        let data = calibration(&graph)?;
+        let samples = stored_samples(&graph, &data)?;
+        let total = samples.len();
+        let mut progress = |done| events(Event::Calibrating { done, total });
+        let ranges = quantize::calibrate(&graph, &samples, &options.calibrate, &mut progress)?;
+        let quantized = quantize::quantize(&graph, &ranges, &options.quantize)?;
+        (data, Some(ranges), quantized)
+    };
+
+    let plan = plan::plan(plan::with_port_layout(quantized, options.layout))?;
+    events(Event::Planned(&plan));
+
+    let mut emit = options.emit.clone();
+    emit.self_test.extend(calibration.spread(options.self_test_vectors).into_iter().cloned());
+    if let Some(meta) = &mut emit.meta {
+        meta.source_sha256 = Sha256::digest(source).to_vec();
+        meta.calibration_sha256 = if calibration.is_empty() { Vec::new() } else { calibration.sha256().to_vec() };
+    }
+    let emitted = emit::emit(&plan, &emit)?;
+    events(Event::Emitted(&emitted));
+
+    Ok(Built { graph, imported, passes, cross_check, calibration, ranges, plan, emit, emitted })
+}
+
+/// Runs `graph` and tract on the same input; they must agree where tract can run the file at all.
+fn second_opinion(source: &[u8], graph: &Graph, events: &mut dyn FnMut(Event)) -> Result<CrossCheck, BuildError> {
+    let check = onnx::cross_check(source, graph, CROSS_CHECK_SEED)?;
+    events(Event::CrossChecked(&check));
+    let worst = check.outputs.iter().max_by(|a, b| a.max_rel.total_cmp(&b.max_rel));
+    match worst {
+        Some(worst) if !check.agrees => {
+            Err(BuildError::CrossCheck { output: worst.output.clone(), max_rel: worst.max_rel })
+        }
+        _ => Ok(check),
+    }
+}
+
+/// Any fixed number serves: it only has to be the same every time.
+const CROSS_CHECK_SEED: u64 = 1;
+
+/// The samples as the executor wants them: stored order, one tensor per input.
+pub fn stored_samples(graph: &Graph, data: &Dataset) -> Result<Vec<Vec<Tensor>>, BuildError> {
+    let stored = |(sample, arrays): (usize, &Vec<Vec<f32>>)| {
+        let port = |(index, port): (usize, &ir::Port)| {
+            let values = arrays.get(index).map(Vec::as_slice).unwrap_or_default();
+            let expected = port.source_shape.iter().product();
+            if values.len() != expected {
+                let (origin, input, shape) = (data.origin.clone(), port.name.clone(), port.source_shape.clone());
+                return Err(BuildError::Sample { origin, sample, input, expected, shape, got: values.len() });
+            }
+            Ok(Tensor::f32(port.stored_shape(), port.to_stored(values)))
+        };
+        graph.inputs.iter().enumerate().map(port).collect()
+    };
+    data.samples.iter().enumerate().map(stored).collect()
+}

@@ -176,6 +176,10 @@ pub struct Meta<'a> {
     pub port_names: &'a str,
     /// One line per instruction: the source node it implements.
     pub node_names: &'a str,
+    /// Per instruction 8 bytes, so that a tool can read the result it leaves in the arena: scale `f32` (0 if the result
+    /// is float32), zero point `i32`. Empty if not known.
+    #[serde(borrow)]
+    pub result_params: &'a [u8],
     /// One line per class, or empty.
     pub labels: &'a str,
     /// How inputs were normalised before calibration, as the converter's option spells it.

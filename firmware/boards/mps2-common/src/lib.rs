@@ -1,0 +1,61 @@
+//! What Arm's MPS2 FPGA images have in common: UART, timer, stack, leaving the emulator.
+//!
+//! A board's `main.rs` holds its memory and calls [`start`].
+#![no_std]
+
+mod fault;
+mod memory;
+mod stack;
+mod timer;
+mod uart;
+
+use core::marker::PhantomData;
+use cortex_m_semihosting::debug;
+use mote_firmware_app::{Board, Memory, StackUsed};
+use timer::Timer;
+
+/// Name of a board's folder.
+pub trait Name {
+    /// The name.
+    const NAME: &'static str;
+}
+
+struct Mps2<N> {
+    timer: Timer,
+    name: PhantomData<N>,
+}
+
+impl<N: Name> Board for Mps2<N> {
+    const NAME: &'static str = N::NAME;
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| uart::send(byte));
+    }
+
+    fn ticks(&mut self) -> u64 {
+        self.timer.ticks()
+    }
+
+    fn paint_stack(&mut self) {
+        stack::paint();
+    }
+
+    fn stack_used(&mut self) -> StackUsed {
+        stack::used()
+    }
+}
+
+/// Runs the app on the model and the job in memory, then ends the emulation: status 0 if all went well, else 1.
+pub fn start<N: Name>(arena: &'static mut [u8]) -> ! {
+    uart::enable();
+    let mut board = Mps2::<N> { timer: Timer::start(), name: PhantomData };
+    let memory = Memory { model: memory::model(), job: memory::job(), arena };
+    let outcome = mote_firmware_app::run(&mut board, memory);
+    exit(outcome.is_ok())
+}
+
+fn exit(success: bool) -> ! {
+    loop {
+        debug::exit(if success { debug::EXIT_SUCCESS } else { debug::EXIT_FAILURE });
+    }
+}
