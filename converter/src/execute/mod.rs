@@ -1,11 +1,30 @@
 //! The float meaning of every op, on burn tensors.
+//!
+//! One file per family of ops, each a function from [`Array`]s to an [`Array`]. [`Executor`] walks a graph with them. Where
+//! the tensors live and how wide their elements are is a [`Target`]; nothing else depends on it.
 
-use crate::ir::{Graph, Tensor, Unary, ValueId};
+mod array;
+mod batch;
+mod conv2d;
+mod elementwise;
+mod executor;
+mod fully_connected;
+mod pool2d;
+mod reduce;
+mod shape;
+mod softmax;
+#[cfg(test)]
+mod tests;
+mod unary;
+
+pub use array::{Array, Precision, Target};
+pub use executor::Executor;
+pub use unary::unary;
 
 /// Why a graph cannot be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// The op has no float meaning or its operands do not fit.
+    /// The op has no float meaning, or its operands do not fit.
     #[error("node `{node}`: {op}: {reason}")]
     Node {
         /// Which node.
@@ -15,8 +34,8 @@ pub enum ExecuteError {
         /// What is wrong.
         reason: String,
     },
-    /// The caller's arrays do not fit the graph's inputs.
-    #[error("input `{input}` expects shape {expected:?}, got {got:?}")]
+    /// The caller's array does not fit the graph's input.
+    #[error("input `{input}` expects float32 of shape {expected:?}, got {dtype:?} of shape {got:?}")]
     Input {
         /// Which input.
         input: String,
@@ -24,6 +43,8 @@ pub enum ExecuteError {
         expected: Vec<usize>,
         /// Shape given.
         got: Vec<usize>,
+        /// Type given.
+        dtype: crate::ir::DType,
     },
     /// The caller gave too few or too many arrays.
     #[error("the graph has {expected} inputs, got {got} arrays")]
@@ -33,42 +54,4 @@ pub enum ExecuteError {
         /// Arrays given.
         got: usize,
     },
-}
-
-/// Runs a graph in float.
-pub struct Executor {
-    graph: Graph,
-}
-
-impl Executor {
-    /// Prepares `graph`: checks it and builds the constants once.
-    pub fn new(graph: &Graph) -> Result<Self, ExecuteError> {
-        Ok(Self { graph: graph.clone() })
-    }
-
-    /// Outputs for one sample; inputs and outputs in internal layout.
-    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, ExecuteError> {
-        self.run_observed(inputs, &mut |_, _| {})
-    }
-
-    /// As [`Self::run`]; `observe` sees every input and every computed value, in internal layout, in execution order.
-    pub fn run_observed(
-        &self,
-        inputs: &[Tensor],
-        observe: &mut dyn FnMut(ValueId, &[f32]),
-    ) -> Result<Vec<Tensor>, ExecuteError> {
-        let _ = (&self.graph, observe);
-        Err(ExecuteError::InputCount { expected: 0, got: inputs.len() })
-    }
-
-    /// Outputs for several samples, run together where the graph allows it.
-    pub fn run_batch(&self, samples: &[Vec<Tensor>]) -> Result<Vec<Vec<Tensor>>, ExecuteError> {
-        samples.iter().map(|sample| self.run(sample)).collect()
-    }
-}
-
-/// `function` of each element.
-pub fn unary(function: Unary, x: &[f32]) -> Vec<f32> {
-    let _ = function;
-    x.to_vec()
 }
