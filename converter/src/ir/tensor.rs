@@ -56,4 +56,43 @@ impl Tensor {
             _ => None,
         }
     }
+
+    /// The same elements in the same order under another shape of as many elements.
+    pub fn reshaped(&self, shape: &[usize]) -> Self {
+        let shape = shape.to_vec();
+        debug_assert_eq!(shape.iter().product::<usize>(), self.len());
+        match self {
+            Self::F32 { data, .. } => Self::F32 { shape, data: data.clone() },
+            Self::I8 { data, .. } => Self::I8 { shape, data: data.clone() },
+            Self::I32 { data, .. } => Self::I32 { shape, data: data.clone() },
+            Self::I64 { data, .. } => Self::I64 { shape, data: data.clone() },
+        }
+    }
+
+    /// A tensor of the given shape whose element `i` is element `from[i]` of this one.
+    ///
+    /// # Panics
+    /// If an index is out of range.
+    pub fn gathered(&self, shape: &[usize], from: &[usize]) -> Self {
+        fn pick<T: Copy>(data: &[T], from: &[usize]) -> Vec<T> {
+            from.iter().map(|&i| data[i]).collect()
+        }
+        let shape = shape.to_vec();
+        match self {
+            Self::F32 { data, .. } => Self::F32 { shape, data: pick(data, from) },
+            Self::I8 { data, .. } => Self::I8 { shape, data: pick(data, from) },
+            Self::I32 { data, .. } => Self::I32 { shape, data: pick(data, from) },
+            Self::I64 { data, .. } => Self::I64 { shape, data: pick(data, from) },
+        }
+    }
+
+    /// Axis `i` of the result is axis `perm[i]` of this tensor.
+    ///
+    /// # Panics
+    /// If `perm` is not a permutation of the axes.
+    pub fn permuted(&self, perm: &[usize]) -> Self {
+        let indices: Vec<usize> = (0..self.len()).collect();
+        let shape: Vec<usize> = perm.iter().map(|&p| self.shape()[p]).collect();
+        self.gathered(&shape, &super::permute(&indices, self.shape(), perm))
+    }
 }

@@ -1,10 +1,10 @@
 //! What must hold of every graph, so that the steps after import and after each pass need not check again.
 
 use super::shape::{ShapeError, checked_elements, infer_shape, is_permutation};
-use super::{Graph, Port, Tensor, ValueId};
+use super::{Activation, Graph, Op, Port, Tensor, Unary, ValueId};
 
 /// The first broken rule found in a graph.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum VerifyError {
     #[error("node `{node}` names value {value}, but there are only {values}")]
@@ -33,6 +33,10 @@ pub enum VerifyError {
     Input { port: String, what: &'static str },
     #[error("output `{port}` is value `{value}`, which nothing makes")]
     Unmade { port: String, value: String },
+    #[error("output `{port}` does not depend on any input: value `{value}` is constant; remove the output")]
+    ConstantOutput { port: String, value: String },
+    #[error("node `{node}` clamps to {min}..{max}, which is empty")]
+    Clamp { node: String, min: f32, max: f32 },
 }
 
 /// Checks ids, order, single assignment, operand counts, ranks, shapes, attributes, constants and ports.
@@ -62,6 +66,9 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
                 return Err(VerifyError::Order { node: name(), value: graph.value(*input).name.clone() });
             }
         }
+        if let Some(Activation { min, max }) = clamp(&node.op).filter(|a| !(a.min <= a.max)) {
+            return Err(VerifyError::Clamp { node: name(), min, max });
+        }
         let output = graph.value(node.output);
         if let Some(by) = made[node.output.0].replace("made by another node") {
             return Err(VerifyError::Rewritten { node: name(), value: output.name.clone(), by });
@@ -76,12 +83,27 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
     }
     for port in &graph.outputs {
         check_port(graph, port)?;
+        let (port_name, value) = (port.name.clone(), graph.value(port.value).name.clone());
         if made[port.value.0].is_none() {
-            let value = graph.value(port.value).name.clone();
-            return Err(VerifyError::Unmade { port: port.name.clone(), value });
+            return Err(VerifyError::Unmade { port: port_name, value });
+        }
+        if graph.constant(port.value).is_some() {
+            return Err(VerifyError::ConstantOutput { port: port_name, value });
         }
     }
     Ok(())
+}
+
+/// The clamp that a node applies, if it can.
+fn clamp(op: &Op) -> Option<Activation> {
+    match op {
+        Op::Conv2d { activation, .. }
+        | Op::FullyConnected { activation }
+        | Op::Add { activation }
+        | Op::Mul { activation } => Some(*activation),
+        Op::Unary(Unary::Clamp { min, max }) => Some(Activation { min: *min, max: *max }),
+        _ => None,
+    }
 }
 
 /// Checks that every id names a value, so that the rest may index.

@@ -3,6 +3,36 @@
 //! [`DEFAULT`] lists the passes in order. The driver runs the list again and again until a whole round changes
 //! nothing, so a pass may rely on later passes having seen the graph, and may leave work for the next round.
 
+mod affine;
+mod cancel_transposes;
+mod dead_code;
+mod drop_identities;
+mod fold_batch_norm;
+mod fold_constants;
+mod fuse_activations;
+mod fuse_bias;
+mod fuse_pads;
+mod lower_scale_shift;
+mod merge_reshapes;
+mod query;
+mod recompose;
+mod relabel_transposes;
+#[cfg(test)]
+mod tests;
+
+pub use cancel_transposes::CancelTransposes;
+pub use dead_code::DeadCode;
+pub use drop_identities::DropIdentities;
+pub use fold_batch_norm::FoldBatchNorm;
+pub use fold_constants::FoldConstants;
+pub use fuse_activations::FuseActivations;
+pub use fuse_bias::FuseBias;
+pub use fuse_pads::FusePads;
+pub use lower_scale_shift::LowerScaleShift;
+pub use merge_reshapes::MergeReshapes;
+pub use recompose::Recompose;
+pub use relabel_transposes::RelabelTransposes;
+
 use crate::ir::{CycleError, Graph, ShapeError, VerifyError, verify};
 
 /// One rewrite of the graph. [`DEFAULT`] lists them in order; the driver repeats until none fires.
@@ -66,7 +96,23 @@ pub struct PassReport {
 }
 
 /// The passes, in order.
-pub const DEFAULT: &[&dyn Pass] = &[];
+pub const DEFAULT: &[&dyn Pass] = &[
+    &FoldConstants,
+    &DropIdentities,
+    &MergeReshapes,
+    // On the source's own spelling, before any of its parts is fused elsewhere.
+    &Recompose,
+    // From here on feature maps are channels last, so "per channel" means the last axis.
+    &CancelTransposes,
+    &RelabelTransposes,
+    &FusePads,
+    // Biases and scales before clamps: a clamp ends what can be folded into weights.
+    &FuseBias,
+    &FoldBatchNorm,
+    &LowerScaleShift,
+    &FuseActivations,
+    &DeadCode,
+];
 
 /// More rounds than any real network needs: each rewrite shortens a chain, and a round shortens every chain.
 const MAX_ROUNDS: usize = 64;
@@ -89,6 +135,7 @@ pub fn run(
 ) -> Result<Vec<PassReport>, PassError> {
     verify(graph).map_err(PassError::Input)?;
     let mut reports: Vec<_> = passes.iter().map(|p| PassReport { name: p.name(), rewrites: 0 }).collect();
+    let mut last_fired = None;
     for _ in 0..MAX_ROUNDS {
         let mut fired = None;
         for (pass, report) in passes.iter().zip(&mut reports) {
@@ -96,19 +143,16 @@ pub fn run(
             if rewrites > 0 {
                 fired = Some(pass.name());
                 report.rewrites += rewrites;
-                if cfg!(debug_assertions) {
-                    verify(graph).map_err(|source| PassError::Verify { pass: pass.name(), source })?;
-                }
+                verify(graph).map_err(|source| PassError::Verify { pass: pass.name(), source })?;
                 after(pass.name(), graph);
             }
         }
-        let Some(pass) = fired else {
+        last_fired = fired;
+        if fired.is_none() {
             graph.compact();
             verify(graph).map_err(|source| PassError::Verify { pass: "compact", source })?;
             return Ok(reports);
-        };
-        verify(graph).map_err(|source| PassError::Verify { pass, source })?;
+        }
     }
-    let last = reports.iter().rev().find(|r| r.rewrites > 0).map_or("", |r| r.name);
-    Err(PassError::NoConvergence { pass: last, rounds: MAX_ROUNDS })
+    Err(PassError::NoConvergence { pass: last_fired.unwrap_or_default(), rounds: MAX_ROUNDS })
 }

@@ -1,0 +1,55 @@
+//! Expresses a `ScaleShift` that could not be folded by ops that the device has.
+
+use crate::ir::{Activation, Graph, Node, Op, Pads};
+
+use super::query::{add_floats, at_node, floats};
+use super::{Pass, PassError};
+
+/// On a feature map, a depthwise convolution with one tap: one rounding, and a scale per channel after quantization.
+/// Elsewhere, `Mul` then `Add`.
+pub struct LowerScaleShift;
+
+impl Pass for LowerScaleShift {
+    fn name(&self) -> &'static str {
+        "lower-scale-shift"
+    }
+
+    fn run(&self, graph: &mut Graph) -> Result<usize, PassError> {
+        let mut rewrites = 0;
+        let mut at = 0;
+        while at < graph.nodes.len() {
+            if graph.nodes[at].op == Op::ScaleShift {
+                lower(graph, at)?;
+                rewrites += 1;
+            }
+            at += 1;
+        }
+        Ok(rewrites)
+    }
+}
+
+fn lower(graph: &mut Graph, at: usize) -> Result<(), PassError> {
+    let Node { name, inputs, output, .. } = graph.nodes[at].clone();
+    let &[x, scale, shift] = inputs.as_slice() else { return Ok(()) };
+    let channels = graph.value(scale).elements();
+    let feature_map = graph.value(x).shape.len() == 4;
+    if let Some(weights) = floats(graph, scale).filter(|_| feature_map && graph.constant(shift).is_some()) {
+        let weights = weights.to_vec();
+        let weights = add_floats(graph, format!("{name}/weights"), &[channels, 1, 1, 1], weights);
+        let op = Op::Conv2d {
+            stride: [1, 1],
+            dilation: [1, 1],
+            pads: Pads::default(),
+            groups: channels,
+            activation: Activation::NONE,
+        };
+        graph.nodes[at] = Node { name, op, inputs: vec![x, weights, shift], output };
+        return Ok(());
+    }
+    let activation = Activation::NONE;
+    let scaled = graph
+        .insert_node(at, format!("{name}/scale"), Op::Mul { activation }, vec![x, scale], None)
+        .map_err(at_node(&name))?;
+    graph.nodes[at + 1] = Node { name, op: Op::Add { activation }, inputs: vec![scaled, shift], output };
+    Ok(())
+}

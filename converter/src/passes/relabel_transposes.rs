@@ -1,0 +1,28 @@
+//! Turns transposes that keep the elements in their order into reshapes, which cost nothing.
+
+use crate::ir::{Graph, Op};
+
+use super::query::moves_nothing;
+use super::{Pass, PassError};
+
+/// A transpose that only moves axes of size 1 is a reshape.
+pub struct RelabelTransposes;
+
+impl Pass for RelabelTransposes {
+    fn name(&self) -> &'static str {
+        "relabel-transposes"
+    }
+
+    fn run(&self, graph: &mut Graph) -> Result<usize, PassError> {
+        let mut rewrites = 0;
+        for at in 0..graph.nodes.len() {
+            let node = &graph.nodes[at];
+            let Op::Transpose { perm } = &node.op else { continue };
+            if node.inputs.first().is_some_and(|&x| moves_nothing(perm, &graph.value(x).shape)) {
+                graph.nodes[at].op = Op::Reshape;
+                rewrites += 1;
+            }
+        }
+        Ok(rewrites)
+    }
+}

@@ -1,0 +1,50 @@
+//! Building what is looked into.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of this workspace.
+pub fn firmware_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Names of all boards with a `board.toml`.
+pub fn boards() -> Result<Vec<String>, String> {
+    let folder = firmware_folder().join("boards");
+    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let folders = entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(|p| p.join("board.toml").is_file());
+    let mut names: Vec<_> = folders.filter_map(|p| Some(p.file_name()?.to_str()?.to_owned())).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Builds a board's image and reads it.
+pub fn build_board(name: &str) -> Result<Vec<u8>, String> {
+    let folder = firmware_folder().join("boards").join(name);
+    let description = std::fs::read_to_string(folder.join("board.toml")).map_err(|error| format!("{name}: {error}"))?;
+    let target = description.lines().find_map(|line| line.strip_prefix("target = \"")?.strip_suffix('"'));
+    let target = target.ok_or_else(|| format!("{name}: board.toml names no target"))?;
+    cargo(&folder, &[])?;
+    read(&firmware_folder().join("target").join(target).join("release").join(format!("mote-{name}")))
+}
+
+/// Builds the static library that holds only `Engine::run` and reads it.
+pub fn build_engine_run(target: &str) -> Result<Vec<u8>, String> {
+    cargo(&firmware_folder(), &["-p", "mote-engine-run", "--target", target])?;
+    read(&firmware_folder().join("target").join(target).join("release").join("libmote_engine_run.a"))
+}
+
+fn cargo(folder: &Path, arguments: &[&str]) -> Result<(), String> {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--release", "--locked", "--quiet", "--target-dir"]);
+    command.arg(firmware_folder().join("target")).args(arguments).current_dir(folder);
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+        command.env_remove(variable);
+    }
+    let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}

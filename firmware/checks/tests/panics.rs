@@ -1,0 +1,74 @@
+//! Which panics are linked, and are they all known?
+
+use mote_firmware_checks::{
+    Archive, Reached, Site, boards, build_board, build_engine_run, firmware_folder, is_allocator, is_panic, names,
+};
+use std::collections::BTreeSet;
+
+const TARGET: &str = "thumbv7em-none-eabihf";
+
+/// Entries of `panic-sites.txt` for one image: everything up to ` -- `, behind `<image>: `.
+fn known(image: &str) -> BTreeSet<String> {
+    let path = firmware_folder().join("panic-sites.txt");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let entries = lines.map(|line| {
+        let (entry, reason) = line.split_once(" -- ").unwrap_or_else(|| panic!("`{line}` gives no reason"));
+        assert!(!reason.trim().is_empty(), "`{line}` gives no reason");
+        entry
+    });
+    entries.filter_map(|entry| entry.strip_prefix(image)?.strip_prefix(": ")).map(str::to_owned).collect()
+}
+
+fn expect_known(image: &str, found: &BTreeSet<String>) {
+    let known = known(image);
+    let new: Vec<_> = found.difference(&known).collect();
+    let gone: Vec<_> = known.difference(found).collect();
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "{image}: {} panic sites\nnot in firmware/panic-sites.txt: {new:#?}\nin the file but no longer linked: {gone:#?}",
+        found.len()
+    );
+    println!("{image}: {} panic sites, all known", found.len());
+}
+
+fn reach(root: &str) -> Reached {
+    let library = build_engine_run(TARGET).unwrap_or_else(|error| panic!("{error}"));
+    Archive::read(&library).unwrap().reach(root).expect("the root function is in the library")
+}
+
+#[test]
+fn a_function_that_can_panic_is_found() {
+    let sites = reach("mote_control").panic_sites;
+    assert!(sites.iter().any(|site| site.function == "mote_control"), "{sites:?}");
+}
+
+#[test]
+fn every_panic_that_engine_run_can_reach_is_known() {
+    let reached = reach("mote_engine_run");
+    assert!(reached.names.len() > 5, "the walk found only {:?}", reached.names);
+    let sites = reached.panic_sites.iter().map(|Site { function, panic }| format!("{function} -> {panic}"));
+    expect_known("engine-run", &sites.collect());
+}
+
+#[test]
+fn engine_run_cannot_reach_an_allocator() {
+    let outside = reach("mote_engine_run").names.into_iter().filter(|name| is_allocator(name));
+    assert_eq!(outside.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn every_panic_function_in_the_reference_image_is_known() {
+    let image = build_board("qemu-mps2-an386").unwrap_or_else(|error| panic!("{error}"));
+    let found = names(&image).unwrap().into_iter().filter(|name| is_panic(name)).collect();
+    expect_known("qemu-mps2-an386", &found);
+}
+
+#[test]
+fn no_image_has_an_allocator() {
+    for board in boards().unwrap() {
+        let image = build_board(&board).unwrap_or_else(|error| panic!("{error}"));
+        let found: Vec<_> = names(&image).unwrap().into_iter().filter(|name| is_allocator(name)).collect();
+        assert!(found.is_empty(), "{board}: {found:?}");
+    }
+}
