@@ -1,6 +1,5 @@
 //! `models/<name>/recipe.toml`: which checkpoint, which data, how to quantize; `expected.toml`: the figures to reach.
 
-use crate::quantize::Method;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -15,9 +14,8 @@ pub struct Recipe {
     /// As `mote convert --normalize` takes it.
     #[serde(default = "none")]
     pub normalize: String,
-    /// One name per class.
-    #[serde(default)]
-    pub labels: Vec<String>,
+    /// File with the names of the classes, one per line, beside the recipe.
+    pub labels_file: Option<PathBuf>,
     /// Range method, as `mote convert --method` takes it.
     pub method: Option<String>,
     /// Data that the ranges are chosen from.
@@ -38,7 +36,7 @@ pub struct DataSource {
     pub path: PathBuf,
     /// Labels, if they are in a file of their own.
     pub labels: Option<PathBuf>,
-    /// Use this many samples, spread evenly; all if absent.
+    /// Take at most this many samples: for calibration spread evenly, else the first ones.
     pub samples: Option<usize>,
 }
 
@@ -102,8 +100,6 @@ pub enum RecipeError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path} is no recipe: {source}")]
     Parse { path: PathBuf, source: Box<toml::de::Error> },
-    #[error("{path}: unknown method `{method}`: use mse, minmax, entropy or percentile:P")]
-    Method { path: PathBuf, method: String },
 }
 
 /// A recipe and where it lies.
@@ -115,8 +111,6 @@ pub struct Loaded {
     pub folder: PathBuf,
     /// The figures beside it, if there are any.
     pub expected: Option<Expected>,
-    /// `recipe.method`, understood.
-    pub method: Option<Method>,
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RecipeError> {
@@ -130,16 +124,9 @@ impl Loaded {
         let file = if path.is_dir() { path.join("recipe.toml") } else { path.into() };
         let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
         let recipe: Recipe = read(&file)?;
-        let method = match &recipe.method {
-            None => None,
-            Some(text) => {
-                let unknown = |_| RecipeError::Method { path: file.clone(), method: text.clone() };
-                Some(text.parse().map_err(unknown)?)
-            }
-        };
         let expected = folder.join("expected.toml");
         let expected = if expected.exists() { Some(read(&expected)?) } else { None };
-        Ok(Self { recipe, folder, expected, method })
+        Ok(Self { recipe, folder, expected })
     }
 }
 
