@@ -1,5 +1,6 @@
 //! The text that the firmware sends, read back. `firmware/app/src/app.rs` has the table of lines.
 
+use super::Outputs;
 use mote_runtime::format::CRC;
 use std::str::SplitWhitespace;
 
@@ -26,8 +27,8 @@ pub struct DeviceReport {
     pub run_ticks: Vec<u64>,
     /// Ticks of each instruction, in order.
     pub instructions: Vec<DeviceInstruction>,
-    /// `outputs[i][j]`: bytes of output `j` of sample `i`.
-    pub outputs: Vec<Vec<Vec<u8>>>,
+    /// For each sample of the job.
+    pub outputs: Outputs,
 }
 
 /// Depths of the stack in bytes.
