@@ -1,12 +1,30 @@
 //! `Plan -> blob`: one emitter file per op family, mirroring `runtime/src/op`.
 
 mod blob;
+mod context;
+mod conv2d;
+mod copy;
+mod elementwise;
+mod fixed_point;
+mod fully_connected;
+mod mean;
+mod node;
+mod pool;
+mod ports;
+mod softmax;
+mod unary;
+mod weights;
+
+#[cfg(test)]
+mod tests;
 
 pub use blob::emit;
+pub use fixed_point::multiplier;
 
 use crate::ir::{NodeId, ValueId};
 use mote_runtime::LoadError;
 use mote_runtime::format::Rounding;
+use mote_runtime::format::WriteError;
 
 /// What to write besides the program and its weights.
 #[derive(Clone, Debug)]
@@ -101,16 +119,19 @@ pub enum EmitError {
         /// Elements given.
         got: usize,
     },
-    /// The format's limits.
-    #[error("{what}: the format allows {limit}, the model needs {needed}")]
-    Limit {
-        /// What there is too much of.
+    /// The model has too many inputs or outputs.
+    #[error("the model has {got} {what}, a model file holds at most {limit}")]
+    PortCount {
+        /// Inputs or outputs.
         what: &'static str,
         /// Most allowed.
         limit: usize,
-        /// Needed.
-        needed: usize,
+        /// In the model.
+        got: usize,
     },
+    /// The format's limits.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The runtime refuses what was written: a bug of the converter.
     #[error("internal error: the runtime refuses the emitted file at {at}: {error:?}; please report this model")]
     Refused {

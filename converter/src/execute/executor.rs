@@ -27,8 +27,9 @@ impl Executor {
         Self::on(graph, Target::cpu(Precision::Single))
     }
 
-    /// Prepares `graph` for `target`.
+    /// Checks `graph` and prepares it for `target`.
     pub fn on(graph: &Graph, target: Target) -> Result<Self, ExecuteError> {
+        crate::ir::verify(graph)?;
         let constants = graph
             .values
             .iter()

@@ -24,6 +24,9 @@ pub use unary::unary;
 /// Why a graph cannot be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
+    /// The graph breaks a rule that execution relies on.
+    #[error(transparent)]
+    Graph(#[from] crate::ir::VerifyError),
     /// The op has no float meaning, or its operands do not fit.
     #[error("node `{node}`: {op}: {reason}")]
     Node {

@@ -1,21 +1,13 @@
 //! Ranges of all values, from data.
 
-use super::QuantizeError;
-use crate::ir::{Graph, Tensor};
+use super::choose::choose;
+use super::histogram::Histogram;
+use super::{Method, QuantizeError, Range};
+use crate::execute::{Executor, Precision, Target};
+use crate::ir::{Graph, Op, Tensor, Unary, ValueId};
 
-/// How a range is chosen from the values seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Method {
-    /// Everything seen.
-    MinMax,
-    /// All but the outer `100 - p` percent.
-    Percentile(f32),
-    /// What gives the smallest mean squared quantization error.
-    #[default]
-    Mse,
-    /// What loses the least information (Kullback-Leibler divergence).
-    Entropy,
-}
+/// Samples between two calls of `progress`.
+const CHUNK: usize = 16;
 
 /// Options of [`calibrate`].
 #[derive(Clone, Debug, Default)]
@@ -24,33 +16,98 @@ pub struct CalibrateOptions {
     pub method: Method,
 }
 
-/// Smallest and largest real value to represent; always holds 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
-    /// At most 0.
-    pub min: f32,
-    /// At least 0.
-    pub max: f32,
-}
-
 /// What calibration found, per value.
 #[derive(Clone, Debug)]
 pub struct Ranges {
-    /// Indexed by [`crate::ir::ValueId`]; `None` for constants and values that are not float.
+    /// Indexed by [`ValueId`]; `None` for constants and unused values.
     pub ranges: Vec<Option<Range>>,
+    /// Indexed by [`ValueId`]: the mean of every channel (index along the last axis).
+    pub means: Vec<Option<Vec<f64>>>,
+}
+
+/// Everything seen of one value.
+struct Seen {
+    histogram: Histogram,
+    sums: Vec<f64>,
+    rows: u64,
+}
+
+impl Seen {
+    fn new(channels: usize) -> Self {
+        Self { histogram: Histogram::default(), sums: vec![0.0; channels], rows: 0 }
+    }
+
+    fn add(&mut self, values: &[f32]) {
+        self.histogram.add(values);
+        for row in values.chunks_exact(self.sums.len()) {
+            self.rows += 1;
+            for (sum, &x) in self.sums.iter_mut().zip(row) {
+                *sum += f64::from(x);
+            }
+        }
+    }
+
+    fn means(&self) -> Vec<f64> {
+        self.sums.iter().map(|s| s / self.rows.max(1) as f64).collect()
+    }
 }
 
 /// Runs `graph` on `samples` (internal layout) and chooses a range for every value. `progress` gets the number of
 /// samples done.
+///
+/// The network runs in double precision, so that the ranges do not depend on the machine.
 pub fn calibrate(
     graph: &Graph,
     samples: &[Vec<Tensor>],
     options: &CalibrateOptions,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Ranges, QuantizeError> {
-    let _ = (options, progress);
     if samples.is_empty() {
         return Err(QuantizeError::NoSamples);
     }
-    Ok(Ranges { ranges: vec![None; graph.values.len()] })
+    let executor = Executor::on(graph, Target::cpu(Precision::Double))?;
+    let mut seen: Vec<Option<Seen>> = graph.values.iter().map(|_| None).collect();
+    for (i, chunk) in samples.chunks(CHUNK).enumerate() {
+        let mut not_finite = None;
+        executor.run_batch_observed(chunk, &mut |value, data, first| {
+            let shape = &graph.value(value).shape;
+            if let Some(bad) = data.iter().position(|x| !x.is_finite()) {
+                let sample = i * CHUNK + first + bad / graph.value(value).elements().max(1);
+                not_finite.get_or_insert_with(|| not_finite_error(graph, value, data[bad], sample));
+            } else {
+                let channels = shape.last().copied().unwrap_or(1).max(1);
+                seen[value.0].get_or_insert_with(|| Seen::new(channels)).add(data);
+            }
+        })?;
+        if let Some(error) = not_finite {
+            return Err(error);
+        }
+        progress((i * CHUNK + chunk.len()).min(samples.len()));
+    }
+    let range = |(value, seen): (usize, &Option<Seen>)| {
+        let histogram = &seen.as_ref()?.histogram;
+        Some(natural_range(graph, ValueId(value)).unwrap_or_else(|| {
+            let is_input = graph.inputs.iter().any(|p| p.value.0 == value);
+            choose(if is_input { Method::MinMax } else { options.method }, histogram)
+        }))
+    };
+    let ranges = seen.iter().enumerate().map(range).collect();
+    Ok(Ranges { ranges, means: seen.iter().map(|s| s.as_ref().map(Seen::means)).collect() })
+}
+
+/// The range of functions whose results are bounded: the one whose scale is a power of two, so that no data is needed.
+fn natural_range(graph: &Graph, value: ValueId) -> Option<Range> {
+    match graph.nodes[graph.producer(value)?.0].op {
+        Op::Softmax { .. } | Op::Unary(Unary::Sigmoid) => Some(Range { min: 0.0, max: 255.0 / 256.0 }),
+        Op::Unary(Unary::Tanh) => Some(Range { min: -1.0, max: 127.0 / 128.0 }),
+        _ => None,
+    }
+}
+
+fn not_finite_error(graph: &Graph, value: ValueId, bad: f32, sample: usize) -> QuantizeError {
+    let node = match graph.producer(value) {
+        Some(node) => graph.nodes[node.0].name.clone(),
+        None => graph.value(value).name.clone(),
+    };
+    QuantizeError::NotFinite { node, what: if bad.is_nan() { "NaN" } else { "infinity" }, sample }
 }

@@ -1,7 +1,8 @@
 //! `Graph + Ranges -> QuantGraph`.
 
-use super::{QuantGraph, QuantizeError, Ranges};
-use crate::ir::Graph;
+use super::groups::{assign, data_operands, shares};
+use super::{QuantGraph, Quantization, QuantizeError, Range, Ranges, params, verify, weights};
+use crate::ir::{DType, Graph, Node, Op, Tensor, ValueId};
 
 /// How the caller sees inputs and outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum PortType {
 }
 
 /// Options of [`quantize`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct QuantizeOptions {
     /// Type of the model's inputs.
     pub inputs: PortType,
@@ -22,15 +23,316 @@ pub struct QuantizeOptions {
     pub outputs: PortType,
     /// Nodes that stay float: names, `*` matches any text.
     pub float_nodes: Vec<String>,
+    /// Shift every bias so that rounding the weights does not move the mean of the channel's outputs.
+    pub bias_correction: bool,
+}
+
+impl Default for QuantizeOptions {
+    fn default() -> Self {
+        Self {
+            inputs: PortType::default(),
+            outputs: PortType::default(),
+            float_nodes: Vec::new(),
+            bias_correction: true,
+        }
+    }
 }
 
 /// Chooses scales and zero points, quantizes the weights, and inserts conversions where precision changes.
 pub fn quantize(graph: &Graph, ranges: &Ranges, options: &QuantizeOptions) -> Result<QuantGraph, QuantizeError> {
-    let _ = (ranges, options);
-    Ok(keep_float(graph))
+    let float = float_nodes(graph, &options.float_nodes)?;
+    let parameters = assign(graph, ranges, &|node| !float[node]);
+    let mut lower = Lower::new(graph, ranges, parameters, options.bias_correction);
+    for port in &graph.inputs {
+        match options.inputs {
+            PortType::I8 => lower.declare_int8(port.value, &port.name, "input")?,
+            PortType::F32 => lower.declare_float(port.value),
+        }
+    }
+    for (node, float) in graph.nodes.iter().zip(float) {
+        if float { lower.float_node(node)? } else { lower.int8_node(node)? }
+    }
+    for (i, port) in graph.outputs.iter().enumerate().filter(|(_, p)| graph.constant(p.value).is_none()) {
+        lower.out.outputs[i].value = match options.outputs {
+            PortType::I8 => lower.as_int8(port.value, &port.name, "output")?,
+            PortType::F32 => lower.as_float(port.value),
+        };
+    }
+    let quant = QuantGraph { graph: lower.out, quantization: lower.quantization };
+    verify(&quant)?;
+    Ok(quant)
 }
 
 /// The graph as it is, all values float.
 pub fn keep_float(graph: &Graph) -> QuantGraph {
     QuantGraph { graph: graph.clone(), quantization: vec![None; graph.values.len()] }
+}
+
+/// Per node, whether a pattern names it. Every pattern must name one.
+fn float_nodes(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>, QuantizeError> {
+    let unmatched = |p: &&String| !graph.nodes.iter().any(|n| matches(p.as_bytes(), n.name.as_bytes()));
+    if let Some(pattern) = patterns.iter().find(unmatched) {
+        return Err(QuantizeError::NoSuchNode { pattern: pattern.clone() });
+    }
+    let named = |n: &Node| patterns.iter().any(|p| matches(p.as_bytes(), n.name.as_bytes()));
+    Ok(graph.nodes.iter().map(named).collect())
+}
+
+/// Glob match where `*` stands for any text. Remembers the last `*` only, which is enough and takes no exponential time.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => match &mut star {
+                Some((at, from)) => {
+                    *from += 1;
+                    (p, n) = (*at + 1, *from);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+/// The graph under construction. Values keep their ids; a value that is needed in both precisions gets a second one.
+struct Lower<'a> {
+    source: &'a Graph,
+    ranges: &'a Ranges,
+    /// Per source value, its quantization wherever it is int8.
+    parameters: Vec<Option<Quantization>>,
+    bias_correction: bool,
+    out: Graph,
+    quantization: Vec<Option<Quantization>>,
+    /// Per source value, its form in `out`.
+    int8: Vec<Option<ValueId>>,
+    float: Vec<Option<ValueId>>,
+    /// Per source constant, whether its id in `out` is in use already.
+    taken: Vec<bool>,
+}
+
+impl<'a> Lower<'a> {
+    fn new(
+        source: &'a Graph,
+        ranges: &'a Ranges,
+        parameters: Vec<Option<Quantization>>,
+        bias_correction: bool,
+    ) -> Self {
+        let n = source.values.len();
+        let out = Graph {
+            name: source.name.clone(),
+            values: source.values.clone(),
+            nodes: Vec::with_capacity(source.nodes.len()),
+            inputs: source.inputs.clone(),
+            outputs: source.outputs.clone(),
+        };
+        Self {
+            source,
+            ranges,
+            parameters,
+            bias_correction,
+            out,
+            quantization: vec![None; n],
+            int8: vec![None; n],
+            float: vec![None; n],
+            taken: vec![false; n],
+        }
+    }
+
+    fn parameters(&self, value: ValueId, node: &str, op: &'static str) -> Result<Quantization, QuantizeError> {
+        self.parameters[value.0].clone().ok_or_else(|| QuantizeError::Node {
+            node: node.into(),
+            op,
+            reason: format!("no range is known for `{}`: it was not computed in float", self.source.value(value).name),
+        })
+    }
+
+    /// `value` is computed in int8.
+    fn declare_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<(), QuantizeError> {
+        self.quantization[value.0] = Some(self.parameters(value, node, op)?);
+        self.out.values[value.0].dtype = DType::I8;
+        self.int8[value.0] = Some(value);
+        Ok(())
+    }
+
+    /// `value` is computed in float.
+    fn declare_float(&mut self, value: ValueId) {
+        self.out.values[value.0].dtype = DType::F32;
+        self.float[value.0] = Some(value);
+    }
+
+    fn convert(&mut self, from: ValueId, op: Op, dtype: DType, quantization: Option<Quantization>) -> ValueId {
+        let (name, shape) = (self.out.value(from).name.clone(), self.out.value(from).shape.clone());
+        let suffix = if dtype == DType::I8 { "int8" } else { "float" };
+        let to = self.out.add_value(format!("{name}/{suffix}"), shape, dtype);
+        self.quantization.push(quantization);
+        self.out.nodes.push(Node { name: format!("{name}/{}", op.name()), op, inputs: vec![from], output: to });
+        to
+    }
+
+    /// The int8 form of a computed value.
+    fn as_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<ValueId, QuantizeError> {
+        if let Some(id) = self.int8[value.0] {
+            return Ok(id);
+        }
+        let parameters = self.parameters(value, node, op)?;
+        let from = self.float[value.0].unwrap_or(value);
+        let id = self.convert(from, Op::Quantize, DType::I8, Some(parameters));
+        self.int8[value.0] = Some(id);
+        Ok(id)
+    }
+
+    /// The float form of a computed value.
+    fn as_float(&mut self, value: ValueId) -> ValueId {
+        if let Some(id) = self.float[value.0] {
+            return id;
+        }
+        let from = self.int8[value.0].unwrap_or(value);
+        let id = self.convert(from, Op::Dequantize, DType::F32, None);
+        self.float[value.0] = Some(id);
+        id
+    }
+
+    /// Stores a constant under the id of the source constant that it comes from, or a new one if that is in use.
+    fn constant(
+        &mut self,
+        source: Option<ValueId>,
+        name: String,
+        tensor: Tensor,
+        quantization: Option<Quantization>,
+    ) -> ValueId {
+        match source {
+            Some(id) if !self.taken[id.0] => {
+                self.taken[id.0] = true;
+                let value = &mut self.out.values[id.0];
+                (value.shape, value.dtype) = (tensor.shape().to_vec(), tensor.dtype());
+                value.constant = Some(tensor);
+                self.quantization[id.0] = quantization;
+                id
+            }
+            _ => {
+                self.quantization.push(quantization);
+                self.out.add_constant(name, tensor)
+            }
+        }
+    }
+
+    fn float_node(&mut self, node: &Node) -> Result<(), QuantizeError> {
+        reject_left_over(node)?;
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for &value in &node.inputs {
+            inputs.push(match self.source.constant(value) {
+                Some(tensor) => {
+                    let name = self.source.value(value).name.clone();
+                    self.constant(Some(value), name, tensor.clone(), None)
+                }
+                None => self.as_float(value),
+            });
+        }
+        self.declare_float(node.output);
+        self.out.nodes.push(Node { inputs, ..node.clone() });
+        Ok(())
+    }
+
+    fn int8_node(&mut self, node: &Node) -> Result<(), QuantizeError> {
+        reject_left_over(node)?;
+        let op = node.op.name();
+        let y = self.parameters(node.output, &node.name, op)?;
+        let mut inputs = Vec::with_capacity(3);
+        for &value in data_operands(node) {
+            inputs.push(match self.source.constant(value) {
+                Some(tensor) => self.int8_constant(node, value, tensor, &y)?,
+                None => {
+                    let x = self.as_int8(value, &node.name, op)?;
+                    let differs = self.quantization[x.0].as_ref() != Some(&y);
+                    match shares(&node.op) && differs {
+                        true => self.convert(x, Op::Requantize, DType::I8, Some(y.clone())),
+                        false => x,
+                    }
+                }
+            });
+        }
+        if matches!(node.op, Op::Conv2d { .. } | Op::FullyConnected { .. }) {
+            let x = inputs.first().and_then(|x| self.quantization[x.0].clone());
+            let x = x.ok_or_else(|| node_error(node, "has no operands".into()))?;
+            inputs.extend(self.int8_weights(node, &x, &y)?);
+        }
+        self.declare_int8(node.output, &node.name, op)?;
+        self.out.nodes.push(Node { inputs, ..node.clone() });
+        Ok(())
+    }
+
+    /// A constant operand of an elementwise op or a concatenation.
+    fn int8_constant(
+        &mut self,
+        node: &Node,
+        value: ValueId,
+        tensor: &Tensor,
+        y: &Quantization,
+    ) -> Result<ValueId, QuantizeError> {
+        let name = self.source.value(value).name.clone();
+        let data = tensor.as_f32().filter(|d| d.iter().all(|x| x.is_finite()));
+        let data = data.ok_or_else(|| node_error(node, format!("constant `{name}` is not finite float32")))?;
+        let q = if shares(&node.op) { y.clone() } else { params::activation(Range::of(data)) };
+        let stored = data.iter().map(|&x| params::quantize(x, &q)).collect();
+        let tensor = Tensor::I8 { shape: tensor.shape().to_vec(), data: stored };
+        Ok(self.constant(Some(value), name, tensor, Some(q)))
+    }
+
+    fn int8_weights(&mut self, node: &Node, x: &Quantization, y: &Quantization) -> Result<[ValueId; 2], QuantizeError> {
+        let float = |i: usize| self.source.constant(*node.inputs.get(i)?)?.as_f32();
+        let hint = "must be a float32 constant; keep the node float with `--float-nodes`";
+        let data = float(1).ok_or_else(|| node_error(node, format!("its weights {hint}")))?;
+        if node.inputs.len() > 2 && float(2).is_none() {
+            return Err(node_error(node, format!("its bias {hint}")));
+        }
+        let bias = float(2).unwrap_or_default();
+        let weights_id = node.inputs[1];
+        let shape = self.source.value(weights_id).shape.clone();
+        let channels = shape.first().copied().unwrap_or(0);
+        let means = self.ranges.means[node.inputs[0].0].as_deref().filter(|_| self.bias_correction);
+        let mean = means.map(|means| expected_input(node, &shape, means));
+        let mean = mean.as_ref().map(|f| f as &dyn Fn(usize, usize) -> f64);
+        let quantized = weights::quantize(&weights::Inputs { weights: data, bias, channels, x, y, mean })
+            .map_err(|reason| node_error(node, reason))?;
+
+        let axis = Some(0);
+        let tensor = Tensor::I8 { shape, data: quantized.weights };
+        let q = Quantization { scales: quantized.scales, zero_point: 0, axis };
+        let weights = self.constant(Some(weights_id), format!("{}/weights", node.name), tensor, Some(q));
+        let tensor = Tensor::I32 { shape: vec![channels], data: quantized.bias };
+        let q = Quantization { scales: quantized.bias_scales, zero_point: 0, axis };
+        let bias = self.constant(node.inputs.get(2).copied(), format!("{}/bias", node.name), tensor, Some(q));
+        Ok([weights, bias])
+    }
+}
+
+/// For output channel `c` and weight `k` of that channel, the mean of the inputs that the weight meets.
+fn expected_input<'m>(node: &Node, shape: &[usize], means: &'m [f64]) -> impl Fn(usize, usize) -> f64 + use<'m> {
+    let groups = if let Op::Conv2d { groups, .. } = node.op { groups.max(1) } else { 1 };
+    let per_group_in = shape.last().copied().unwrap_or(1).max(1);
+    let per_group_out = (shape.first().copied().unwrap_or(1) / groups).max(1);
+    move |c, k| means.get(c / per_group_out * per_group_in + k % per_group_in).copied().unwrap_or(0.0)
+}
+
+fn node_error(node: &Node, reason: String) -> QuantizeError {
+    QuantizeError::Node { node: node.name.clone(), op: node.op.name(), reason }
+}
+
+/// What must not reach quantization.
+fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
+    match node.op {
+        Op::ScaleShift => {
+            Err(node_error(node, "internal error: the passes must turn this into mul and add; please report".into()))
+        }
+        Op::Quantize | Op::Dequantize | Op::Requantize => {
+            Err(node_error(node, "the graph is quantized already".into()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,13 +1,66 @@
 //! `Graph -> QuantGraph`: ranges from calibration data, scales and zero points for every value, int8 weights.
+//!
+//! [`calibrate()`] watches the float network on real inputs and chooses a [`Range`] for every value; [`quantize`] turns
+//! ranges into scales and zero points, weights into int8, and puts conversions where precision changes.
 
 mod calibrate;
+mod choose;
+mod groups;
+mod histogram;
 mod lower;
+mod params;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod weights;
 
-pub use calibrate::{CalibrateOptions, Method, Range, Ranges, calibrate};
+pub use calibrate::{CalibrateOptions, Ranges, calibrate};
+pub use choose::{Method, Range};
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
+pub use verify::verify;
 
 use crate::execute::ExecuteError;
 use crate::ir::Graph;
+
+/// How stored integers become real values: `real = scale * (stored - zero_point)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantization {
+    /// One scale, or one per slice of `axis`.
+    pub scales: Vec<f32>,
+    /// 0 for weights.
+    pub zero_point: i32,
+    /// The axis that the scales run along, if there are several.
+    pub axis: Option<usize>,
+}
+
+impl Quantization {
+    /// One scale for the whole tensor.
+    pub fn per_tensor(scale: f32, zero_point: i32) -> Self {
+        Self { scales: vec![scale], zero_point, axis: None }
+    }
+
+    /// The scale of the whole tensor; the first channel's if there are several.
+    pub fn scale(&self) -> f32 {
+        self.scales.first().copied().unwrap_or(1.0)
+    }
+}
+
+/// A graph in which every value has its stored type.
+///
+/// `graph.values[i].dtype` is `I8` (with `quantization[i]`), `I32` (biases, scale `x * w[c]`) or `F32` (the value stays
+/// float). Weights of int8 nodes are `Tensor::I8`, their biases `Tensor::I32` (always present, zero point *not* folded).
+/// Where precision changes, `Quantize`, `Dequantize` and `Requantize` nodes stand. The operands of a concatenation, and
+/// input and output of pooling, pad, slice, reshape and transpose, share their quantization. Softmax outputs have scale
+/// 1/256 and zero point -128. int8 `Unary` nodes become 256-entry tables at emission.
+///
+/// Values that the float graph had keep their ids; new ones follow.
+#[derive(Clone, Debug)]
+pub struct QuantGraph {
+    /// Nodes and values.
+    pub graph: Graph,
+    /// Per value.
+    pub quantization: Vec<Option<Quantization>>,
+}
 
 /// Why a graph cannot be calibrated or quantized.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +73,11 @@ pub enum QuantizeError {
     NoSamples,
     /// A value became NaN or infinite.
     #[error(
-        "node `{node}`: its output holds {what} on calibration sample {sample}: check the input normalisation, or exclude the sample"
+        "node `{node}`: its output holds {what} on calibration sample {sample} (counted from 0): check the input \
+         normalisation, or leave the sample out"
     )]
     NotFinite {
-        /// Which node.
+        /// Which node, or which input.
         node: String,
         /// NaN or infinity.
         what: &'static str,
@@ -40,36 +94,18 @@ pub enum QuantizeError {
         /// What is wrong, and what to do.
         reason: String,
     },
-}
-
-/// How stored integers become real values: `real = scale * (stored - zero_point)`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Quantization {
-    /// One scale, or one per slice of `axis`.
-    pub scales: Vec<f32>,
-    /// 0 for weights.
-    pub zero_point: i32,
-    /// The axis that the scales run along, if there are several.
-    pub axis: Option<usize>,
-}
-
-/// A graph in which every value has its stored type.
-///
-/// `graph.values[i].dtype` is `I8` (with `quantization[i]`), `I32` (biases, scale `x * w[c]`) or `F32` (the value stays
-/// float). Weights of int8 nodes are `Tensor::I8`, their biases `Tensor::I32` (always present, zero point *not* folded).
-/// Where precision changes, `Quantize`, `Dequantize` and `Requantize` nodes stand. The operands of a concatenation, and
-/// input and output of pooling, pad, slice, reshape and transpose, share their quantization. Softmax outputs have scale
-/// 1/256 and zero point -128. int8 `Unary` nodes become 256-entry tables at emission.
-#[derive(Clone, Debug)]
-pub struct QuantGraph {
-    /// Nodes and values.
-    pub graph: Graph,
-    /// Per value.
-    pub quantization: Vec<Option<Quantization>>,
-}
-
-/// Checks every promise that [`QuantGraph`] makes.
-pub fn verify(quant: &QuantGraph) -> Result<(), QuantizeError> {
-    let _ = quant;
-    Ok(())
+    /// A name given for a float node fits no node.
+    #[error("no node is called `{pattern}`; `mote inspect` lists the names, and `*` stands for any text")]
+    NoSuchNode {
+        /// As given.
+        pattern: String,
+    },
+    /// A promise of [`QuantGraph`] does not hold: a bug of the converter.
+    #[error("internal error: `{at}`: {what}; please report this model")]
+    Broken {
+        /// Node or value.
+        at: String,
+        /// What does not hold.
+        what: String,
+    },
 }

@@ -4,4 +4,4 @@ mod compare;
 mod session;
 
 pub use compare::{CompareError, LayerError, Similarity, compare_layers};
-pub use session::{Runner, Session, SessionError};
+pub use session::{Runner, Session, SessionError, source_shape};

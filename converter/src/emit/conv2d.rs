@@ -1,0 +1,141 @@
+//! Convolutions: `conv2d` for any number of groups, `depthwise_conv2d` where each group has one channel.
+
+use super::EmitError;
+use super::context::NodeContext;
+use crate::ir::{Activation, DType, Pads};
+use mote_runtime::format::Instruction;
+use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, Window};
+
+pub fn emit(
+    n: &mut NodeContext,
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    pads: Pads,
+    groups: usize,
+    activation: Activation,
+) -> Result<(), EmitError> {
+    let x = n.input(0)?;
+    let weights = n.input(1)?;
+    let (x_shape, y_shape) = (n.hwc(x)?, n.hwc(n.node.output)?);
+    let &[out_c, kernel_h, kernel_w, group_c] = n.value(weights).shape.as_slice() else {
+        return Err(n.error(format!("weights must be [out, h, w, in / groups], got {:?}", n.value(weights).shape)));
+    };
+    let window = window(n, [kernel_h, kernel_w], stride, dilation, pads)?;
+    let shape = Shape { x_shape, y_shape, window, out_c, taps: kernel_h * kernel_w, groups };
+    match n.x_dtype()? {
+        DType::I8 if groups > 1 && group_c == 1 => depthwise(n, shape, activation),
+        DType::I8 => full(n, shape, activation),
+        DType::F32 => float(n, shape, activation),
+        other => n.unsupported_dtype(other),
+    }
+}
+
+/// `y = x * scale + shift` per channel: a 1x1 depthwise convolution over all pixels.
+pub fn emit_scale_shift(n: &mut NodeContext) -> Result<(), EmitError> {
+    let x = n.value(n.input(0)?);
+    let channels = x.shape.last().copied().unwrap_or(1);
+    let pixels = x.elements() / channels.max(1);
+    let map = Hwc { h: n.size(pixels)?, w: 1, c: n.size(channels)? };
+    let window = window(n, [1, 1], [1, 1], [1, 1], Pads::default())?;
+    let shape = Shape { x_shape: map, y_shape: map, window, out_c: channels, taps: 1, groups: channels };
+    match x.dtype {
+        DType::I8 => depthwise(n, shape, Activation::NONE),
+        DType::F32 => float(n, shape, Activation::NONE),
+        other => n.unsupported_dtype(other),
+    }
+}
+
+struct Shape {
+    x_shape: Hwc,
+    y_shape: Hwc,
+    window: Window,
+    out_c: usize,
+    taps: usize,
+    groups: usize,
+}
+
+fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let x_zero_point = n.affine(n.input(0)?)?.zero_point;
+    let weights = n.const_i8(n.input(1)?)?;
+    let bias = n.bias_i32(shape.out_c)?;
+    let bias = n.context.weights.add_i32(&bias);
+    let weights = n.context.weights.add_i8_words(weights);
+    let requantize = n.requantize(n.input(1)?, activation)?;
+    let groups = n.size(shape.groups)?;
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    n.push(Instruction::Conv2d(Conv2d {
+        x,
+        y,
+        x_shape,
+        y_shape,
+        window,
+        groups,
+        weights,
+        bias,
+        x_zero_point,
+        requantize,
+    }));
+    Ok(())
+}
+
+fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let x_zero_point = n.affine(n.input(0)?)?.zero_point;
+    let weights = channels_last(n.const_i8(n.input(1)?)?, shape.out_c, shape.taps);
+    let bias = n.bias_i32(shape.out_c)?;
+    let bias = n.context.weights.add_i32(&bias);
+    let weights = n.context.weights.add_i8_words(&weights);
+    let requantize = n.requantize(n.input(1)?, activation)?;
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d {
+        x,
+        y,
+        x_shape,
+        y_shape,
+        window,
+        weights,
+        bias,
+        x_zero_point,
+        requantize,
+    }));
+    Ok(())
+}
+
+fn float(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let weights = n.const_f32(n.input(1)?)?;
+    let weights = n.add_float_weights(weights);
+    let bias = n.bias_f32(shape.out_c)?;
+    let bias = n.context.weights.add_f32(&bias);
+    let groups = n.size(shape.groups)?;
+    let Activation { min, max } = activation;
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    n.push(Instruction::Conv2dF32(Conv2dF32 { x, y, x_shape, y_shape, window, groups, weights, bias, min, max }));
+    Ok(())
+}
+
+/// `[out, taps]` to `[taps, out]`.
+fn channels_last(weights: &[i8], out_c: usize, taps: usize) -> Vec<i8> {
+    (0..taps).flat_map(|tap| (0..out_c).map(move |c| weights[c * taps + tap])).collect()
+}
+
+/// A sliding window as instructions spell it.
+pub fn window(
+    n: &NodeContext,
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    pads: Pads,
+) -> Result<Window, EmitError> {
+    Ok(Window {
+        kernel_h: n.size(kernel[0])?,
+        kernel_w: n.size(kernel[1])?,
+        stride_h: n.size(stride[0])?,
+        stride_w: n.size(stride[1])?,
+        dilation_h: n.size(dilation[0])?,
+        dilation_w: n.size(dilation[1])?,
+        pad_top: n.size(pads.top)?,
+        pad_left: n.size(pads.left)?,
+    })
+}

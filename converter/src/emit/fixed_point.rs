@@ -1,0 +1,86 @@
+//! Real numbers as the integers that kernels compute with.
+
+use mote_runtime::format::instruction::Multiplier;
+
+/// `real` as Q0.31 mantissa and power of two, rounded to nearest. Too small to matter gives 0; negative, not finite or
+/// 2^30 and above give `None`.
+pub fn multiplier(real: f64) -> Option<Multiplier> {
+    if !real.is_finite() || real < 0.0 {
+        return None;
+    }
+    if real == 0.0 {
+        return Some(Multiplier { multiplier: 0, shift: 0 });
+    }
+    // real = fraction * 2^exponent, fraction in [0.5, 1)
+    let mut exponent = real.log2().floor() as i32 + 1;
+    let mut fraction = real / 2f64.powi(exponent);
+    if fraction >= 1.0 {
+        (fraction, exponent) = (fraction / 2.0, exponent + 1);
+    } else if fraction < 0.5 {
+        (fraction, exponent) = (fraction * 2.0, exponent - 1);
+    }
+    let mut mantissa = (fraction * 2f64.powi(31)).round() as i64;
+    if mantissa == 1 << 31 {
+        (mantissa, exponent) = (mantissa / 2, exponent + 1);
+    }
+    match exponent {
+        ..-31 => Some(Multiplier { multiplier: 0, shift: 0 }),
+        -31..=30 => Some(Multiplier { multiplier: mantissa as i32, shift: exponent as i8 }),
+        31.. => None,
+    }
+}
+
+/// A real value as a stored int8: half away from zero, clamped.
+pub fn stored(real: f32, scale: f32, zero_point: i8) -> i8 {
+    if real.is_nan() {
+        return zero_point;
+    }
+    let steps = (f64::from(real) / f64::from(scale)).round();
+    (steps + f64::from(zero_point)).clamp(-128.0, 127.0) as i8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn real(m: Multiplier) -> f64 {
+        f64::from(m.multiplier) * 2f64.powi(i32::from(m.shift) - 31)
+    }
+
+    #[test]
+    fn one_is_half_shifted_left() {
+        assert_eq!(multiplier(1.0), Some(Multiplier { multiplier: 1 << 30, shift: 1 }));
+    }
+
+    #[test]
+    fn mantissa_that_rounds_up_to_one_moves_the_shift() {
+        assert_eq!(multiplier(1.0 - 1e-12), Some(Multiplier { multiplier: 1 << 30, shift: 1 }));
+    }
+
+    #[test]
+    fn vanishing_and_impossible_factors() {
+        assert_eq!(multiplier(1e-12), Some(Multiplier { multiplier: 0, shift: 0 }));
+        assert_eq!(multiplier(2f64.powi(30)), None);
+        assert_eq!(multiplier(f64::NAN), None);
+        assert_eq!(multiplier(-1.0), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn is_within_half_a_unit_of_the_last_place(exponent in -30f64..29.0) {
+            let wanted = 2f64.powf(exponent);
+            let got = multiplier(wanted).unwrap();
+            proptest::prop_assert!(got.multiplier >= 1 << 30);
+            proptest::prop_assert!((real(got) / wanted - 1.0).abs() <= 2f64.powi(-31));
+        }
+    }
+
+    #[test]
+    fn stored_values_round_half_away_and_saturate() {
+        assert_eq!(stored(0.25, 0.5, 0), 1);
+        assert_eq!(stored(-0.25, 0.5, 0), -1);
+        assert_eq!(stored(f32::INFINITY, 0.5, 3), 127);
+        assert_eq!(stored(f32::NEG_INFINITY, 0.5, 3), -128);
+        assert_eq!(stored(f32::NAN, 0.5, 3), 3);
+    }
+}

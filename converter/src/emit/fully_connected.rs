@@ -1,0 +1,54 @@
+//! Fully connected layers: the input's zero point is folded into the bias, so that the device adds it once, not per tap.
+
+use super::EmitError;
+use super::context::NodeContext;
+use crate::ir::{Activation, DType};
+use mote_runtime::format::Instruction;
+use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32};
+
+pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
+    let (x_id, weights_id) = (n.input(0)?, n.input(1)?);
+    let (x, y) = (n.offset(x_id)?, n.offset(n.node.output)?);
+    let &[outputs, inputs] = n.value(weights_id).shape.as_slice() else {
+        return Err(n.error(format!("weights must be [out, in], got {:?}", n.value(weights_id).shape)));
+    };
+    let rows = n.size(n.value(x_id).elements() / inputs.max(1))?;
+    let (in_n, out_n) = (n.size(inputs)?, n.size(outputs)?);
+    match n.x_dtype()? {
+        DType::I8 => {
+            let zero_point = i64::from(n.affine(x_id)?.zero_point);
+            let weights = n.const_i8(weights_id)?;
+            let bias = n.bias_i32(outputs)?;
+            let fold = |(row, &bias): (&[i8], &i32)| {
+                let sum: i64 = row.iter().map(|&w| i64::from(w)).sum();
+                let folded = i64::from(bias) - zero_point * sum;
+                i32::try_from(folded).map_err(|_| n.error(format!("a bias of {folded} does not fit 32 bits")))
+            };
+            let bias = weights.chunks(inputs.max(1)).zip(&bias).map(fold).collect::<Result<Vec<i32>, _>>()?;
+            let bias = n.context.weights.add_i32(&bias);
+            let weights = n.context.weights.add_i8_words(weights);
+            let requantize = n.requantize(weights_id, activation)?;
+            n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, bias, requantize }));
+        }
+        DType::F32 => {
+            let weights = n.const_f32(weights_id)?;
+            let weights = n.add_float_weights(weights);
+            let bias = n.bias_f32(outputs)?;
+            let bias = n.context.weights.add_f32(&bias);
+            let Activation { min, max } = activation;
+            n.push(Instruction::FullyConnectedF32(FullyConnectedF32 {
+                x,
+                y,
+                rows,
+                in_n,
+                out_n,
+                weights,
+                bias,
+                min,
+                max,
+            }));
+        }
+        other => return n.unsupported_dtype(other),
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Which emitter writes which op.
+
+use super::context::{Context, NodeContext};
+use super::{EmitError, conv2d, copy, elementwise, fully_connected, mean, pool, softmax, unary};
+use crate::ir::{NodeId, Op};
+
+impl Context<'_> {
+    /// Writes the instructions of one node. None if its output is already where it should be.
+    pub fn emit_node(&mut self, id: NodeId) -> Result<(), EmitError> {
+        let node = &self.plan.quant.graph.nodes[id.0];
+        let first = self.instructions.len();
+        let mut context = NodeContext { context: self, id, node };
+        let context = &mut context;
+        match &node.op {
+            Op::Conv2d { stride, dilation, pads, groups, activation } => {
+                conv2d::emit(context, *stride, *dilation, *pads, *groups, *activation)
+            }
+            Op::ScaleShift => conv2d::emit_scale_shift(context),
+            Op::FullyConnected { activation } => fully_connected::emit(context, *activation),
+            Op::Add { activation } => elementwise::emit_add(context, *activation),
+            Op::Mul { activation } => elementwise::emit_mul(context, *activation),
+            Op::AveragePool2d { kernel, stride, dilation, pads, count_include_pad } => {
+                let shape = pool::Shape { kernel: *kernel, stride: *stride, dilation: *dilation, pads: *pads };
+                pool::emit_average(context, shape, *count_include_pad)
+            }
+            Op::MaxPool2d { kernel, stride, dilation, pads } => {
+                let shape = pool::Shape { kernel: *kernel, stride: *stride, dilation: *dilation, pads: *pads };
+                pool::emit_max(context, shape)
+            }
+            Op::Mean { axes, .. } => mean::emit(context, axes),
+            Op::Pad { before, after, value } => copy::emit_pad(context, before, after, *value),
+            Op::Softmax { axis } => softmax::emit(context, *axis),
+            Op::Unary(function) => unary::emit(context, *function),
+            Op::Concat { axis } => copy::emit_concat(context, *axis),
+            Op::Slice { start, step, .. } => copy::emit_slice(context, start, step),
+            Op::Reshape => copy::emit_whole(context),
+            Op::Transpose { perm } => copy::emit_transpose(context, perm),
+            Op::Quantize => unary::emit_quantize(context),
+            Op::Dequantize => unary::emit_dequantize(context),
+            Op::Requantize => unary::emit_requantize(context),
+        }?;
+        if let Some(last) = self.sources.get_mut(first..).and_then(|written| written.last_mut()) {
+            last.completes = Some(node.output);
+        }
+        Ok(())
+    }
+}
