@@ -1,6 +1,8 @@
 //! The whole measurement of one model on one board.
 
-use super::{Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image, first_difference, host_outputs, run};
+use super::{
+    Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image, first_difference, host_outputs, run,
+};
 use crate::inspect::Summary;
 use serde::Serialize;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub struct Measurement {
     pub per_instruction: Vec<InstructionMeasurement>,
     /// Instructions of `Model::load`.
     pub load_instructions: u64,
+    /// Stack that it needs.
+    pub load_stack_bytes: u32,
     /// Instructions of `Engine::new`.
     pub new_instructions: u64,
     /// Arena bytes that the planner says.
@@ -124,6 +128,7 @@ fn combine(board: &Board, summary: &Summary, code_bytes: u64, report: DeviceRepo
         macs: summary.macs,
         per_instruction: per_instruction.collect(),
         load_instructions: report.load_ticks * resolution,
+        load_stack_bytes: report.load_stack_bytes,
         new_instructions: report.new_ticks * resolution,
         planned_arena_bytes: report.planned_arena_bytes,
         arena_high_water_bytes: report.arena_high_water_bytes.unwrap_or(0),
