@@ -98,6 +98,10 @@ pub struct InstructionSummary {
     pub weight_bytes: u32,
     /// Arena range it writes, first byte and one past the last.
     pub writes: [u32; 2],
+    /// Scale of the result, 0 if it is float32; `None` if the file does not say (see `Meta::result_params`).
+    pub scale: Option<f32>,
+    /// Zero point of the result.
+    pub zero_point: Option<i32>,
 }
 
 /// Where a file came from.

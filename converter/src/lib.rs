@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod bench;
+pub mod boards;
 pub mod cli;
 pub mod data;
 pub mod emit;

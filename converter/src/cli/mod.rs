@@ -1,1 +1,88 @@
-//! The command line: one file per verb.
+//! The command line: one file per verb. stdout is the result, stderr is progress and notes.
+//!
+//! Exit codes: 0 done and every check held; 1 ran, but a check failed; 2 usage or any error.
+
+mod check;
+mod compare;
+mod completions;
+mod convert;
+mod convert_report;
+mod data_args;
+mod diagnostics;
+mod eval;
+mod inspect;
+mod model_file;
+mod out;
+mod progress;
+mod run;
+mod run_raw;
+mod table;
+
+pub use diagnostics::{Hinted, report_error};
+pub use out::print;
+pub use progress::Progress;
+pub use table::{Table, count, kib, percent};
+
+use clap::{Parser, Subcommand};
+
+/// Turns trained networks into int8 model files for microcontrollers, and checks, runs and measures them.
+#[derive(Debug, Parser)]
+#[command(name = "mote", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// No progress and no notes on stderr; errors still show.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mote check model.onnx                                      is the network supported, and where does it fit?
+  mote convert model.onnx --calibrate train.npy -o net.mote  quantize to int8
+  mote eval net.mote --data test/ --float model.onnx         accuracy, int8 beside float
+  mote inspect net.mote                                      what is in the file, and what it needs
+
+Exit codes: 0 done, and every check held; 1 ran, but a check failed; 2 usage or any other error.";
+
+/// One verb each.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Convert(convert::Args),
+    Inspect(inspect::Args),
+    Run(run::Args),
+    Eval(eval::Args),
+    Compare(compare::Args),
+    Check(check::Args),
+    Completions(completions::Args),
+}
+
+/// How a verb that ran to its end came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done, and what was to be checked held.
+    Pass,
+    /// Done, but a check failed.
+    Fail,
+}
+
+impl Verdict {
+    /// `Pass` if the check held.
+    pub fn of(held: bool) -> Self {
+        if held { Self::Pass } else { Self::Fail }
+    }
+}
+
+/// Runs the verb.
+pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
+    let progress = Progress::new(cli.quiet);
+    match cli.command {
+        Command::Convert(args) => convert::run(args, &progress),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Run(args) => run::run(args, &progress),
+        Command::Eval(args) => eval::run(args, &progress),
+        Command::Compare(args) => compare::run(args, &progress),
+        Command::Check(args) => check::run(args, &progress),
+        Command::Completions(args) => completions::run(args),
+    }
+}

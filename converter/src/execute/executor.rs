@@ -29,7 +29,7 @@ impl Executor {
 
     /// Checks `graph` and prepares it for `target`.
     pub fn on(graph: &Graph, target: Target) -> Result<Self, ExecuteError> {
-        crate::ir::verify(graph)?;
+        crate::ir::verify(graph).map_err(Box::new)?;
         let constants = graph
             .values
             .iter()

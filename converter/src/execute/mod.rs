@@ -26,7 +26,7 @@ pub use unary::unary;
 pub enum ExecuteError {
     /// The graph breaks a rule that execution relies on.
     #[error(transparent)]
-    Graph(#[from] crate::ir::VerifyError),
+    Graph(#[from] Box<crate::ir::VerifyError>),
     /// The op has no float meaning, or its operands do not fit.
     #[error("node `{node}`: {op}: {reason}")]
     Node {

@@ -1,0 +1,121 @@
+//! What `mote convert` says about the file it wrote.
+
+use super::convert::method_text;
+use super::table::{count, facts, kib, percent};
+use crate::Built;
+use crate::inspect::Summary;
+use crate::quantize::Method;
+use crate::validate::evaluate::Evaluation;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Everything there is to say.
+pub(super) struct Report<'a> {
+    pub output: &'a Path,
+    pub built: &'a Built,
+    pub summary: &'a Summary,
+    pub method: Method,
+    /// Where the labelled data came from, and what they gave.
+    pub evaluation: Option<(String, Evaluation)>,
+}
+
+impl Report<'_> {
+    /// Weights and biases of the float network.
+    fn parameters(&self) -> u64 {
+        let constants = self.built.graph.values.iter().filter_map(|v| v.constant.as_ref());
+        constants.map(|c| c.len() as u64).sum()
+    }
+
+    fn passes(&self) -> String {
+        let fired = self.built.passes.iter().filter(|p| p.rewrites > 0);
+        let text = fired.map(|p| format!("{} {}", p.name, p.rewrites)).collect::<Vec<_>>().join(", ");
+        if text.is_empty() { "nothing to do".into() } else { text }
+    }
+
+    fn cross_check(&self) -> String {
+        let Some(check) = &self.built.cross_check else { return "not asked for".into() };
+        if let Some(why) = &check.not_checked {
+            return format!("not done: {why}");
+        }
+        let worst = check.outputs.iter().map(|o| o.max_rel).fold(0.0, f32::max);
+        format!("agrees with tract, at most {worst:.1e} of the largest output apart")
+    }
+
+    fn calibration(&self) -> String {
+        let data = &self.built.calibration;
+        if data.is_empty() {
+            return "none: float".into();
+        }
+        format!("{}; {} of them, method {}", data.origin, count(data.len() as u64), method_text(self.method))
+    }
+
+    pub fn text(&self) -> String {
+        let s = self.summary;
+        let part = |x: &crate::inspect::SectionSummary| format!("{} {}", x.name, kib(x.bytes.into()));
+        let bytes = s.sections.iter().map(part).collect::<Vec<_>>().join(", ");
+        let producer = if self.built.imported.producer.is_empty() { "unknown" } else { &self.built.imported.producer };
+        let mut lines = vec![
+            ("written", format!("{} ({})", self.output.display(), s.name)),
+            ("source", format!("opset {}, by {producer}", self.built.imported.opset)),
+            ("passes", self.passes()),
+            ("import check", self.cross_check()),
+            ("calibration", self.calibration()),
+            ("parameters", count(self.parameters())),
+            ("instructions", count(s.instructions.len() as u64)),
+            ("MACs", count(s.macs)),
+            ("flash", format!("{} ({bytes})", kib(s.file_bytes.into()))),
+            ("arena", format!("{} of RAM", kib(s.arena_bytes.into()))),
+            ("self-test", format!("{} vectors", s.self_tests)),
+        ];
+        if let Some((origin, e)) = &self.evaluation {
+            let top1 = |c: &Option<crate::validate::accuracy::Confusion>| {
+                c.as_ref().map_or_else(String::new, |c| percent(c.top1()))
+            };
+            let drop = e.drop_points().map_or_else(String::new, |d| format!(" ({:+.2} points)", 0.0 - d));
+            lines.push(("accuracy", format!("float {}, int8 {}{drop}", top1(&e.float), top1(&e.stored))));
+            lines.push(("", format!("on {origin}")));
+        }
+        facts(&lines)
+    }
+
+    pub fn json(&self) -> Value {
+        let s = self.summary;
+        let check = self.built.cross_check.as_ref().map(|c| {
+            let worst = c.outputs.iter().map(|o| o.max_rel).fold(0.0, f32::max);
+            json!({ "agrees": c.agrees, "max_rel": worst, "not_checked": c.not_checked })
+        });
+        let data = &self.built.calibration;
+        let calibration = (!data.is_empty())
+            .then(|| json!({ "data": data.origin, "samples": data.len(), "method": method_text(self.method) }));
+        let accuracy = self.evaluation.as_ref().map(|(origin, e)| {
+            let top1 = |c: &Option<crate::validate::accuracy::Confusion>| c.as_ref().map(|c| c.top1());
+            json!({
+                "data": origin,
+                "samples": e.samples,
+                "float": top1(&e.float),
+                "int8": top1(&e.stored),
+                "drop_points": e.drop_points(),
+                "agreement": e.agreement,
+            })
+        });
+        json!({
+            "schema": 1,
+            "output": self.output.display().to_string(),
+            "name": s.name,
+            "opset": self.built.imported.opset,
+            "producer": self.built.imported.producer,
+            "warnings": self.built.imported.warnings,
+            "passes": self.built.passes.iter().map(|p| json!({ "name": p.name, "rewrites": p.rewrites })).collect::<Vec<_>>(),
+            "cross_check": check,
+            "calibration": calibration,
+            "parameters": self.parameters(),
+            "instructions": s.instructions.len(),
+            "macs": s.macs,
+            "file_bytes": s.file_bytes,
+            "arena_bytes": s.arena_bytes,
+            "self_tests": s.self_tests,
+            "sha256": s.sha256,
+            "accuracy": accuracy,
+        })
+    }
+}

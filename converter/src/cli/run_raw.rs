@@ -1,0 +1,68 @@
+//! `mote run --raw`: stored bytes in, stored bytes out, as the device sees them.
+
+use super::model_file::ModelFile;
+use super::{Hinted, Progress, Verdict, print};
+use crate::data::{self, InputSpec, LoadOptions, write_npy};
+use mote_runtime::format::{DType, Port};
+use std::path::PathBuf;
+
+pub(super) fn run(
+    model: &ModelFile,
+    files: &[(Option<String>, PathBuf)],
+    targets: &[(usize, PathBuf)],
+    progress: &Progress,
+) -> anyhow::Result<Verdict> {
+    let mut runner = model.session.runner();
+    let (inputs, outputs) = (runner.inputs().to_vec(), runner.outputs().to_vec());
+    let stored = |(port, spec): (&Port, &InputSpec)| InputSpec {
+        name: spec.name.clone(),
+        shape: port.shape.iter().map(|&d| d as usize).collect(),
+        channel_axis: None,
+    };
+    let specs: Vec<InputSpec> = inputs.iter().zip(&model.inputs).map(stored).collect();
+    let data = data::load_each(files, &specs, &LoadOptions::default())?;
+    let mut results: Vec<Vec<Vec<u8>>> = vec![Vec::new(); outputs.len()];
+    let bar = progress.bar(data.len(), "running");
+    for (i, sample) in data.samples.iter().enumerate() {
+        let encode = |(port, values): (&Port, &Vec<f32>)| stored_bytes(port, values);
+        let bytes: Option<Vec<Vec<u8>>> = inputs.iter().zip(sample).map(encode).collect();
+        let bytes = bytes.ok_or_else(|| {
+            let what = format!("{}: not stored values: the model's inputs are int8, -128 to 127", data.sample_name(i));
+            Hinted::new(what, "leave out --raw to give the network's own values")
+        })?;
+        let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+        for (all, one) in results.iter_mut().zip(runner.run_raw(&slices)?) {
+            all.push(one);
+        }
+        bar.step();
+    }
+    drop(bar);
+    for (index, path) in targets {
+        let (Some(port), Some(rows)) = (outputs.get(*index), results.get(*index)) else { continue };
+        let shape: Vec<usize> = port.shape.iter().skip(1).map(|&d| d as usize).collect();
+        if port.dtype == DType::F32 {
+            let floats = |row: &Vec<u8>| row.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)).collect();
+            write_npy::<f32>(path, &shape, &rows.iter().map(floats).collect::<Vec<_>>())?;
+        } else {
+            let signed = |row: &Vec<u8>| row.iter().map(|&b| b as i8).collect();
+            write_npy::<i8>(path, &shape, &rows.iter().map(signed).collect::<Vec<_>>())?;
+        }
+        progress.note(format!("wrote {}", path.display()));
+    }
+    if targets.is_empty() {
+        for row in results.first().into_iter().flatten() {
+            let signed: Vec<String> = row.iter().map(|&b| (b as i8).to_string()).collect();
+            print(signed.join(" "))?;
+        }
+    }
+    Ok(Verdict::Pass)
+}
+
+/// The arena bytes of values that are stored values already; `None` if one is not.
+fn stored_bytes(port: &Port, values: &[f32]) -> Option<Vec<u8>> {
+    if port.dtype == DType::F32 {
+        return Some(values.iter().flat_map(|v| v.to_le_bytes()).collect());
+    }
+    let byte = |&v: &f32| (v.fract() == 0.0 && (-128.0..=127.0).contains(&v)).then_some(v as i8 as u8);
+    values.iter().map(byte).collect()
+}

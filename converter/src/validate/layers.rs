@@ -1,0 +1,184 @@
+//! A model file against the float network, value by value.
+//!
+//! Values are matched by node name. Where each lies in the arena follows from the instructions; how to read it, from the
+//! scales that the file's metadata records.
+
+use super::evaluate::EvaluateError;
+use super::{LayerError, Session, Similarity};
+use crate::data::Dataset;
+use crate::execute::Executor;
+use crate::inspect::{InspectError, Summary};
+use crate::ir::{Graph, ValueId};
+use crate::stored_samples;
+use std::collections::HashMap;
+
+/// Why layers cannot be compared.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum LayersError {
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    #[error("the file records no node names and scales")]
+    Stripped,
+    #[error("no value of the file has a namesake in the network")]
+    NothingInCommon,
+}
+
+/// A value that both have.
+struct Match {
+    value: ValueId,
+    /// The instruction that completes it.
+    instruction: usize,
+    range: std::ops::Range<usize>,
+    scale: f32,
+    zero_point: i32,
+    sums: Sums,
+}
+
+/// Sums over all elements of all samples.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    elements: f64,
+    reference: f64,
+    got: f64,
+    product: f64,
+    difference: f64,
+    absolute: f64,
+    max_abs: f64,
+}
+
+impl Sums {
+    fn add(&mut self, reference: f32, got: f32) {
+        let (r, g) = (f64::from(reference), f64::from(got));
+        let d = (r - g).abs();
+        self.elements += 1.0;
+        self.reference += r * r;
+        self.got += g * g;
+        self.product += r * g;
+        self.difference += d * d;
+        self.absolute += d;
+        self.max_abs = self.max_abs.max(d);
+    }
+
+    fn similarity(self) -> Similarity {
+        let norms = (self.reference * self.got).sqrt();
+        Similarity {
+            sqnr_db: 10.0 * (self.reference / self.difference).log10(),
+            max_abs: self.max_abs,
+            mean_abs: self.absolute / self.elements.max(1.0),
+            cosine: if norms > 0.0 { self.product / norms } else { 1.0 },
+        }
+    }
+}
+
+/// Runs `samples` (source order) through the float `graph` and the file. `progress` gets the number of samples done.
+pub fn compare_file(
+    graph: &Graph,
+    session: &Session,
+    samples: &[Vec<Vec<f32>>],
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<LayerError>, LayersError> {
+    let summary = Summary::from_blob(session.blob())?;
+    let mut matches = find_matches(graph, &summary)?;
+    let executor = Executor::new(graph).map_err(EvaluateError::from)?;
+    let mut runner = session.runner();
+    for (done, sample) in samples.iter().enumerate() {
+        let data = Dataset { samples: vec![sample.clone()], origin: "the data".into(), ..Dataset::default() };
+        let stored = stored_samples(graph, &data).map_err(|e| EvaluateError::Samples(Box::new(e)))?;
+        let mut float: HashMap<ValueId, Vec<f32>> = HashMap::new();
+        let wanted: Vec<ValueId> = matches.iter().map(|m| m.value).collect();
+        let mut keep = |value: ValueId, values: &[f32]| {
+            if wanted.contains(&value) {
+                float.insert(value, values.to_vec());
+            }
+        };
+        for sample in &stored {
+            executor.run_observed(sample, &mut keep).map_err(EvaluateError::from)?;
+        }
+        let mut look = |index: usize, _: &_, arena: &[u8]| {
+            for m in matches.iter_mut().filter(|m| m.instruction == index) {
+                let (Some(bytes), Some(float)) = (arena.get(m.range.clone()), float.get(&m.value)) else { continue };
+                read(m.scale, m.zero_point, bytes).zip(float).for_each(|(got, &reference)| m.sums.add(reference, got));
+            }
+        };
+        runner.run_observed(sample, &mut look).map_err(EvaluateError::from)?;
+        progress(done + 1);
+    }
+    Ok(matches.into_iter().map(|m| layer(&summary, m)).collect())
+}
+
+/// Stored bytes as real values.
+fn read(scale: f32, zero_point: i32, bytes: &[u8]) -> Box<dyn Iterator<Item = f32> + '_> {
+    if scale == 0.0 {
+        Box::new(bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)))
+    } else {
+        Box::new(bytes.iter().map(move |&b| scale * (i32::from(b as i8) - zero_point) as f32))
+    }
+}
+
+fn layer(summary: &Summary, m: Match) -> LayerError {
+    let instruction = summary.instructions.get(m.instruction);
+    LayerError {
+        instruction: m.instruction,
+        node: instruction.map(|i| i.node.clone()).unwrap_or_default(),
+        op: instruction.map(|i| i.op.clone()).unwrap_or_default(),
+        scale: m.scale,
+        similarity: m.sums.similarity(),
+    }
+}
+
+/// Values whose node has a namesake among the instructions, in the order of the instructions that complete them.
+fn find_matches(graph: &Graph, summary: &Summary) -> Result<Vec<Match>, LayersError> {
+    if summary.instructions.iter().all(|i| i.node.is_empty() || i.scale.is_none()) {
+        return Err(LayersError::Stripped);
+    }
+    let mut matches: Vec<Match> = Vec::new();
+    for node in &graph.nodes {
+        // A node can take several instructions, each writing a part: the last one completes it.
+        let parts: Vec<_> = summary.instructions.iter().filter(|i| i.node == node.name).collect();
+        let Some(last) = parts.last() else { continue };
+        let (Some(scale), Some(zero_point)) = (last.scale, last.zero_point) else { continue };
+        let start = parts.iter().map(|i| i.writes[0]).min().unwrap_or(0) as usize;
+        let end = parts.iter().map(|i| i.writes[1]).max().unwrap_or(0) as usize;
+        let element = if scale == 0.0 { 4 } else { 1 };
+        if end.saturating_sub(start) == graph.value(node.output).elements() * element {
+            let (value, instruction, range) = (node.output, last.index, start..end);
+            matches.push(Match { value, instruction, range, scale, zero_point, sums: Sums::default() });
+        }
+    }
+    matches.sort_by_key(|m| m.instruction);
+    if matches.is_empty() { Err(LayersError::NothingInCommon) } else { Ok(matches) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_have_infinite_sqnr() {
+        let mut sums = Sums::default();
+        sums.add(1.0, 1.0);
+        sums.add(-2.0, -2.0);
+        let s = sums.similarity();
+        assert_eq!((s.sqnr_db, s.max_abs), (f64::INFINITY, 0.0));
+        assert!((s.cosine - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_tenth_of_the_amplitude_is_twenty_decibel() {
+        let mut sums = Sums::default();
+        sums.add(10.0, 9.0);
+        sums.add(-10.0, -9.0);
+        let s = sums.similarity();
+        assert!((s.sqnr_db - 20.0).abs() < 1e-9);
+        assert_eq!((s.max_abs, s.mean_abs), (1.0, 1.0));
+    }
+
+    #[test]
+    fn int8_and_float_bytes_are_read() {
+        assert_eq!(read(0.5, -128, &[0x80, 0x7f]).collect::<Vec<_>>(), [0.0, 127.5]);
+        assert_eq!(read(0.0, 0, &1.5f32.to_le_bytes()).collect::<Vec<_>>(), [1.5]);
+    }
+}
