@@ -4,7 +4,8 @@ use crate::error::{EngineError, IoError, SelfTestFailure};
 use crate::format::{DType, Port, SECTION_ALIGN};
 use crate::model::Model;
 use crate::observer::Observer;
-use crate::op::{self, Memory};
+use crate::op::{Memory, dispatch};
+use crate::ops::{AllOps, Ops};
 use crate::{io, self_test};
 
 /// A model and the memory it runs in.
@@ -13,17 +14,17 @@ use crate::{io, self_test};
 /// the plan reuses their memory, so write them anew before each run. Ports are numbered as in [`Model::inputs`] and
 /// [`Model::outputs`]; a number out of range gives an empty slice.
 #[derive(Debug)]
-pub struct Engine<'m, 'a> {
-    model: Model<'m>,
+pub struct Engine<'m, 'a, O = AllOps> {
+    model: Model<'m, O>,
     arena: &'a mut [u8],
 }
 
-impl<'m, 'a> Engine<'m, 'a> {
+impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     /// Takes the first [`Model::arena_bytes`] of `arena`, whatever they hold.
     ///
     /// # Errors
     /// If the arena is too small, or does not start at a multiple of 16.
-    pub fn new(model: Model<'m>, arena: &'a mut [u8]) -> Result<Self, EngineError> {
+    pub fn new(model: Model<'m, O>, arena: &'a mut [u8]) -> Result<Self, EngineError> {
         if arena.as_ptr().addr() % SECTION_ALIGN != 0 {
             return Err(EngineError::ArenaMisaligned { needed: SECTION_ALIGN as u8 });
         }
@@ -36,7 +37,7 @@ impl<'m, 'a> Engine<'m, 'a> {
     }
 
     /// The model this engine runs.
-    pub fn model(&self) -> &Model<'m> {
+    pub fn model(&self) -> &Model<'m, O> {
         &self.model
     }
 
@@ -47,12 +48,12 @@ impl<'m, 'a> Engine<'m, 'a> {
     }
 
     /// As [`run`](Self::run), calling `observer` around each instruction.
-    pub fn run_with<O: Observer + ?Sized>(&mut self, observer: &mut O) {
+    pub fn run_with<W: Observer + ?Sized>(&mut self, observer: &mut W) {
         let mut memory =
             Memory { arena: &mut *self.arena, weights: self.model.weights(), rounding: self.model.rounding() };
         for (index, instruction) in self.model.instructions().enumerate() {
             observer.before(index, &instruction);
-            let done = op::run(&instruction, &mut memory);
+            let done = dispatch::run::<O>(&instruction, &mut memory);
             debug_assert!(done.is_some(), "`check` accepted what `run` cannot do: {instruction:?}");
             observer.after(index, &instruction, memory.arena);
         }

@@ -1,4 +1,7 @@
-//! What can go wrong, in numbers that let the reader act. Nothing here allocates or formats.
+//! What can go wrong, in numbers that let the reader act. Nothing here allocates, and only hosts format.
+
+#[cfg(feature = "std")]
+mod display;
 
 /// Why [`crate::Model::load`] refused a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod io;
 mod model;
 mod observer;
 mod op;
+mod ops;
 mod self_test;
 
 #[cfg(feature = "std")]
@@ -28,4 +29,6 @@ pub use engine::Engine;
 pub use error::{EngineError, Fault, IoError, LoadError, SelfTestFailure};
 pub use model::{Instructions, Model};
 pub use observer::Observer;
+pub use op::dispatch::Kernel;
+pub use ops::{AllOps, Kernels, Ops};
 pub use self_test::{SelfTest, SelfTestVector};

@@ -1,21 +1,25 @@
 //! The one trust boundary: after [`Model::load`], nothing in a model can make a run fail.
 
-use crate::error::{Fault, LoadError};
+use crate::error::LoadError;
 use crate::format::{
     self, DType, Instruction, MAX_INSTRUCTIONS, Meta, Port, Program, Rounding, SECTION_ALIGN, Section,
 };
 use crate::header::Header;
-use crate::op::{self, Limits, Span};
+use crate::op::{self, Limits, Span, dispatch};
+use crate::ops::{AllOps, Ops};
 use crate::self_test::SelfTest;
+use core::marker::PhantomData;
 
 /// A checked model. Borrows the file: weights and program stay where they are, usually in flash.
-#[derive(Clone, Debug)]
-pub struct Model<'m> {
+///
+/// `O` chooses the kernels that can run it, see [`Ops`].
+pub struct Model<'m, O = AllOps> {
     file: &'m [u8],
     header: Header,
     program: Program,
     instructions: &'m [u8],
     weights: &'m [u8],
+    ops: PhantomData<fn() -> O>,
 }
 
 impl<'m> Model<'m> {
@@ -28,6 +32,16 @@ impl<'m> Model<'m> {
     /// # Errors
     /// [`LoadError`] names the first rule that the file breaks.
     pub fn load(bytes: &'m [u8]) -> Result<Self, LoadError> {
+        Self::load_for(bytes)
+    }
+}
+
+impl<'m, O: Ops> Model<'m, O> {
+    /// As [`Model::load`], with the kernels that `O` chooses.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; an instruction whose kernel is not chosen is [`Fault::Unsupported`](crate::Fault::Unsupported).
+    pub fn load_for(bytes: &'m [u8]) -> Result<Self, LoadError> {
         let header = Header::read(bytes)?;
         if bytes.as_ptr().addr() % SECTION_ALIGN != 0 {
             return Err(LoadError::Misaligned { needed: SECTION_ALIGN as u8 });
@@ -43,7 +57,7 @@ impl<'m> Model<'m> {
         let weights = section(Section::Weights)?;
         let limits = Limits { arena_bytes: header.arena_bytes, weights, rounding: program.rounding };
         check_ports(&program, &limits)?;
-        check_instructions(instructions, program.instruction_count, &limits)?;
+        check_instructions::<O>(instructions, program.instruction_count, &limits)?;
         let meta = section(Section::Meta)?;
         if !meta.is_empty() {
             match postcard::take_from_bytes::<Meta>(meta) {
@@ -52,7 +66,7 @@ impl<'m> Model<'m> {
             }
         }
         SelfTest::check(section(Section::SelfTest)?, &program)?;
-        Ok(Self { file, header, program, instructions, weights })
+        Ok(Self { file, header, program, instructions, weights, ops: PhantomData })
     }
 
     /// What the caller fills before a run.
@@ -76,8 +90,8 @@ impl<'m> Model<'m> {
     }
 
     /// The program, decoded one instruction at a time.
-    pub fn instructions(&self) -> Instructions<'m> {
-        Instructions { rest: self.instructions, left: self.program.instruction_count }
+    pub fn instructions(&self) -> Instructions<'m, O> {
+        Instructions { rest: self.instructions, left: self.program.instruction_count, ops: PhantomData }
     }
 
     /// The constants that instructions address.
@@ -121,20 +135,33 @@ impl<'m> Model<'m> {
     }
 }
 
-/// The instructions of a [`Model`], in order.
-#[derive(Clone, Debug)]
-pub struct Instructions<'m> {
-    rest: &'m [u8],
-    left: u32,
+impl<O> Clone for Model<'_, O> {
+    fn clone(&self) -> Self {
+        Self { program: self.program.clone(), ..*self }
+    }
 }
 
-impl Iterator for Instructions<'_> {
+impl<O> core::fmt::Debug for Model<'_, O> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Model").field("header", &self.header).field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+/// The instructions of a [`Model`], in order.
+#[derive(Clone, Debug)]
+pub struct Instructions<'m, O = AllOps> {
+    rest: &'m [u8],
+    left: u32,
+    ops: PhantomData<fn() -> O>,
+}
+
+impl<O: Ops> Iterator for Instructions<'_, O> {
     type Item = Instruction;
 
     fn next(&mut self) -> Option<Instruction> {
         self.left = self.left.checked_sub(1)?;
         // Cannot fail: `load` decoded the same bytes.
-        let (instruction, rest) = postcard::take_from_bytes(self.rest).ok()?;
+        let (instruction, rest) = dispatch::decode::<O>(self.rest).ok()?;
         self.rest = rest;
         Some(instruction)
     }
@@ -144,7 +171,7 @@ impl Iterator for Instructions<'_> {
     }
 }
 
-impl ExactSizeIterator for Instructions<'_> {}
+impl<O: Ops> ExactSizeIterator for Instructions<'_, O> {}
 
 fn check_crc(file: &[u8], header: &Header) -> Result<(), LoadError> {
     let data_start = header.section(Section::Weights).start;
@@ -199,15 +226,14 @@ fn check_port(port: &Port, limits: &Limits) -> Option<Span> {
     if quantization && permutation { span.ok() } else { None }
 }
 
-fn check_instructions(mut rest: &[u8], count: u32, limits: &Limits) -> Result<(), LoadError> {
+fn check_instructions<O: Ops>(mut rest: &[u8], count: u32, limits: &Limits) -> Result<(), LoadError> {
     if count > MAX_INSTRUCTIONS {
         return Err(LoadError::Encoding);
     }
     for index in 0..count {
         let refuse = |fault| LoadError::Instruction { index: index as u16, fault };
-        let (instruction, after) =
-            postcard::take_from_bytes::<Instruction>(rest).map_err(|_| refuse(Fault::Encoding))?;
-        op::check(&instruction, limits).map_err(refuse)?;
+        let (instruction, after) = dispatch::decode::<O>(rest).map_err(refuse)?;
+        dispatch::check::<O>(&instruction, limits).map_err(refuse)?;
         rest = after;
     }
     if rest.is_empty() { Ok(()) } else { Err(LoadError::Encoding) }

@@ -230,7 +230,12 @@ fn options(args: &Args, labels: &[String], reading: &LoadOptions) -> BuildOption
         cross_check: !args.no_cross_check,
         keep_float: float,
         calibrate: CalibrateOptions { method: args.method },
-        quantize: QuantizeOptions { inputs: port, outputs: port, float_nodes: args.keep_float.clone() },
+        quantize: QuantizeOptions {
+            inputs: port,
+            outputs: port,
+            float_nodes: args.keep_float.clone(),
+            ..QuantizeOptions::default()
+        },
         layout: match args.io_layout {
             IoLayout::Source => PortLayout::Source,
             IoLayout::Nhwc => PortLayout::Stored,

@@ -60,7 +60,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let float = float.transpose()?;
     let inputs = float.as_ref().map_or_else(|| model.inputs.clone(), InputSpec::of_graph);
     let data = data::load(&args.data, &inputs, &options)?;
-    let scores: usize = model.outputs().first().map_or(0, |o| o.shape.iter().product());
+    let scores: usize = model.outputs()?.first().map_or(0, |o| o.shape.iter().product());
     let must_have_labels = float.is_none() || args.max_drop.is_some() || args.min_accuracy.is_some();
     let labels = match &data.labels {
         None if !must_have_labels => None,

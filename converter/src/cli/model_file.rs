@@ -3,8 +3,8 @@
 use super::{Hinted, Progress};
 use crate::data::InputSpec;
 use crate::import::onnx::{self, ImportOptions};
-use crate::inspect::Summary;
-use crate::ir::Graph;
+use crate::inspect::{PortSummary, Summary};
+use crate::ir::{DType, Graph};
 use crate::passes;
 use crate::validate::Session;
 use anyhow::Context;
@@ -22,7 +22,7 @@ pub(super) struct OutputSpec {
     pub name: String,
     /// Sizes per axis without the batch axis.
     pub shape: Vec<usize>,
-    pub dtype: crate::ir::DType,
+    pub dtype: DType,
 }
 
 /// Reads a file whole.
@@ -50,10 +50,9 @@ impl ModelFile {
         };
         let summary = Summary::from_blob(&bytes).with_context(damaged)?;
         let session = Session::load(bytes).with_context(damaged)?;
-        let runner = session.runner();
-        let spec = |(port, s): (&_, &crate::inspect::PortSummary)| InputSpec::of_port(&s.name, port);
-        let inputs = runner.inputs().iter().zip(&summary.inputs).map(spec).collect();
-        drop(runner);
+        let model = session.model()?;
+        let spec = |(port, s): (&_, &PortSummary)| InputSpec::of_port(&s.name, port);
+        let inputs = model.inputs().iter().zip(&summary.inputs).map(spec).collect();
         Ok(Self { session, summary, inputs })
     }
 
@@ -62,14 +61,14 @@ impl ModelFile {
         &self.summary.provenance.labels
     }
 
-    pub fn outputs(&self) -> Vec<OutputSpec> {
-        let runner = self.session.runner();
-        let spec = |(port, s): (&mote_runtime::format::Port, &crate::inspect::PortSummary)| OutputSpec {
+    pub fn outputs(&self) -> anyhow::Result<Vec<OutputSpec>> {
+        let model = self.session.model()?;
+        let spec = |(port, s): (&mote_runtime::format::Port, &PortSummary)| OutputSpec {
             name: s.name.clone(),
             shape: s.source_shape.iter().skip(1).map(|&d| d as usize).collect(),
             dtype: port.source_dtype,
         };
-        runner.outputs().iter().zip(&self.summary.outputs).map(spec).collect()
+        Ok(model.outputs().iter().zip(&self.summary.outputs).map(spec).collect())
     }
 
     /// Refuses a float network whose inputs are not those of the file.

@@ -57,7 +57,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let bar = progress.bar(data.len(), "running");
     let outputs = run_stored(&model.session, &data.samples, &|| bar.step())?;
     drop(bar);
-    let specs = model.outputs();
+    let specs = model.outputs()?;
     for (index, path) in &targets {
         if let Some(spec) = specs.get(*index) {
             let rows: Vec<Vec<f32>> = outputs.iter().map(|o| o.get(*index).cloned().unwrap_or_default()).collect();

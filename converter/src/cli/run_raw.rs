@@ -12,7 +12,7 @@ pub(super) fn run(
     targets: &[(usize, PathBuf)],
     progress: &Progress,
 ) -> anyhow::Result<Verdict> {
-    let mut runner = model.session.runner();
+    let mut runner = model.session.runner()?;
     let (inputs, outputs) = (runner.inputs().to_vec(), runner.outputs().to_vec());
     let stored = |(port, spec): (&Port, &InputSpec)| InputSpec {
         name: spec.name.clone(),

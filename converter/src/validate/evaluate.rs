@@ -1,7 +1,7 @@
 //! The same samples through the float network and the model file.
 
 use super::accuracy::{Confusion, class_count, predicted_class};
-use super::{Session, SessionError};
+use super::{Runner, Session, SessionError};
 use crate::data::Dataset;
 use crate::execute::{ExecuteError, Executor};
 use crate::ir::{Graph, Tensor};
@@ -53,10 +53,14 @@ pub fn run_stored(
     samples: &[Vec<Vec<f32>>],
     step: &(dyn Fn() + Sync),
 ) -> Result<Outputs, SessionError> {
-    let run = |runner: &mut super::Runner<'_>, sample: &Vec<Vec<f32>>| {
-        let outputs = runner.run(sample);
-        step();
-        outputs
+    let run = |runner: &mut Result<Runner<'_>, SessionError>, sample: &Vec<Vec<f32>>| match runner {
+        Ok(runner) => {
+            let outputs = runner.run(sample);
+            step();
+            outputs
+        }
+        // The file was checked when it was loaded, so it is refused neither here nor for some threads only.
+        Err(_) => session.run(sample),
     };
     samples.par_iter().map_init(|| session.runner(), run).collect()
 }

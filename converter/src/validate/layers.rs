@@ -83,7 +83,7 @@ pub fn compare_file(
     let summary = Summary::from_blob(session.blob())?;
     let mut matches = find_matches(graph, &summary)?;
     let executor = Executor::new(graph).map_err(EvaluateError::from)?;
-    let mut runner = session.runner();
+    let mut runner = session.runner().map_err(EvaluateError::from)?;
     for (done, sample) in samples.iter().enumerate() {
         let data = Dataset { samples: vec![sample.clone()], origin: "the data".into(), ..Dataset::default() };
         let stored = stored_samples(graph, &data).map_err(|e| EvaluateError::Samples(Box::new(e)))?;

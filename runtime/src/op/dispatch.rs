@@ -1,112 +1,93 @@
-//! From an instruction to its kernel, and nothing else.
+//! From an instruction to its kernel: one table, from which decoding, checking and running follow.
+//!
+//! Guards are constants of the chosen [`Ops`], so that the compiler drops what is not chosen: kernels, checks, and the
+//! decoders of their operands, which are not small.
 
 use super::{Limits, Memory};
 use crate::error::Fault;
 use crate::format::Instruction;
+use crate::ops::Ops;
+use serde::Deserialize;
 
-/// Every rule of the instruction's kernel; see [`crate::Model::load`].
-pub(crate) fn check(instruction: &Instruction, limits: &Limits) -> Result<(), Fault> {
-    match instruction {
-        Instruction::Conv2d(op) => super::conv2d::check(op, limits),
-        Instruction::DepthwiseConv2d(op) => super::depthwise_conv2d::check(op, limits),
-        Instruction::FullyConnected(op) => super::fully_connected::check(op, limits),
-        Instruction::Add(op) => super::add::check(op, limits),
-        Instruction::Mul(op) => super::mul::check(op, limits),
-        Instruction::AveragePool2d(op) => super::average_pool2d::check(op, limits),
-        Instruction::MaxPool2d(op) => super::max_pool2d::check(op, limits),
-        Instruction::Mean(op) => super::mean::check(op, limits),
-        Instruction::Softmax(op) => super::softmax::check(op, limits),
-        Instruction::Lookup(op) => super::lookup::check(op, limits),
-        Instruction::Requantize(op) => super::requantize::check(op, limits),
-        Instruction::Quantize(op) => super::quantize::check(op, limits),
-        Instruction::Dequantize(op) => super::dequantize::check(op, limits),
-        Instruction::Pad(op) => super::pad::check(op, limits),
-        Instruction::StridedCopy(op) => super::strided_copy::check(op, limits),
-        Instruction::Transpose(op) => super::transpose::check(op, limits),
-        Instruction::Conv2dF32(_)
-        | Instruction::FullyConnectedF32(_)
-        | Instruction::AddF32(_)
-        | Instruction::MulF32(_)
-        | Instruction::AveragePool2dF32(_)
-        | Instruction::MaxPool2dF32(_)
-        | Instruction::MeanF32(_)
-        | Instruction::SoftmaxF32(_)
-        | Instruction::UnaryF32(_) => check_f32(instruction, limits),
-    }
+macro_rules! kernels {
+    ($($(#[$cfg:meta])* $kind:ident = $index:literal in $($module:ident)::+;)*) => {
+        /// A kind of instruction, by its name in [`Instruction`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[allow(missing_docs, reason = "documented at the variants' parameters in `format::instruction`")]
+        pub enum Kernel { $($kind = $index,)* }
+
+        impl Instruction {
+            /// The kernel that runs it.
+            pub const fn kernel(&self) -> Kernel {
+                match self { $(Self::$kind(_) => Kernel::$kind,)* }
+            }
+        }
+
+        /// Takes the next instruction off `bytes`.
+        pub(crate) fn decode<O: Ops>(bytes: &[u8]) -> Result<(Instruction, &[u8]), Fault> {
+            let (index, operands) = postcard::take_from_bytes::<u32>(bytes).map_err(|_| Fault::Encoding)?;
+            match index {
+                $($(#[$cfg])* $index if O::KERNELS.contains(Kernel::$kind) => take(operands, Instruction::$kind),)*
+                $($index => Err(Fault::Unsupported),)*
+                _ => Err(Fault::Encoding),
+            }
+        }
+
+        /// Every rule of the instruction's kernel; see [`crate::Model::load`].
+        pub(crate) fn check<O: Ops>(instruction: &Instruction, limits: &Limits) -> Result<(), Fault> {
+            match instruction {
+                $($(#[$cfg])* Instruction::$kind(op) if O::KERNELS.contains(Kernel::$kind) => {
+                    super::$($module)::+::check(op, limits)
+                })*
+                #[allow(unreachable_patterns)]
+                _ => Err(Fault::Unsupported),
+            }
+        }
+
+        /// Runs one instruction. `None` if an operand could not be fetched, which `check` excludes.
+        #[inline]
+        pub(crate) fn run<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
+            match instruction {
+                $($(#[$cfg])* Instruction::$kind(op) if O::KERNELS.contains(Kernel::$kind) => {
+                    super::$($module)::+::run(op, memory)
+                })*
+                #[allow(unreachable_patterns)]
+                _ => None,
+            }
+        }
+    };
 }
 
-/// Runs one instruction. `None` if an operand could not be fetched, which `check` excludes.
-#[inline]
-pub(crate) fn run(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
-    match instruction {
-        Instruction::Conv2d(op) => super::conv2d::run(op, memory),
-        Instruction::DepthwiseConv2d(op) => super::depthwise_conv2d::run(op, memory),
-        Instruction::FullyConnected(op) => super::fully_connected::run(op, memory),
-        Instruction::Add(op) => super::add::run(op, memory),
-        Instruction::Mul(op) => super::mul::run(op, memory),
-        Instruction::AveragePool2d(op) => super::average_pool2d::run(op, memory),
-        Instruction::MaxPool2d(op) => super::max_pool2d::run(op, memory),
-        Instruction::Mean(op) => super::mean::run(op, memory),
-        Instruction::Softmax(op) => super::softmax::run(op, memory),
-        Instruction::Lookup(op) => super::lookup::run(op, memory),
-        Instruction::Requantize(op) => super::requantize::run(op, memory),
-        Instruction::Quantize(op) => super::quantize::run(op, memory),
-        Instruction::Dequantize(op) => super::dequantize::run(op, memory),
-        Instruction::Pad(op) => super::pad::run(op, memory),
-        Instruction::StridedCopy(op) => super::strided_copy::run(op, memory),
-        Instruction::Transpose(op) => super::transpose::run(op, memory),
-        Instruction::Conv2dF32(_)
-        | Instruction::FullyConnectedF32(_)
-        | Instruction::AddF32(_)
-        | Instruction::MulF32(_)
-        | Instruction::AveragePool2dF32(_)
-        | Instruction::MaxPool2dF32(_)
-        | Instruction::MeanF32(_)
-        | Instruction::SoftmaxF32(_)
-        | Instruction::UnaryF32(_) => run_f32(instruction, memory),
-    }
+kernels! {
+    Conv2d = 0 in conv2d;
+    DepthwiseConv2d = 1 in depthwise_conv2d;
+    FullyConnected = 2 in fully_connected;
+    Add = 3 in add;
+    Mul = 4 in mul;
+    AveragePool2d = 5 in average_pool2d;
+    MaxPool2d = 6 in max_pool2d;
+    Mean = 7 in mean;
+    Softmax = 8 in softmax;
+    Lookup = 9 in lookup;
+    Requantize = 10 in requantize;
+    Quantize = 11 in quantize;
+    Dequantize = 12 in dequantize;
+    Pad = 13 in pad;
+    StridedCopy = 14 in strided_copy;
+    Transpose = 15 in transpose;
+    #[cfg(feature = "f32")] Conv2dF32 = 16 in f32::conv2d;
+    #[cfg(feature = "f32")] FullyConnectedF32 = 17 in f32::fully_connected;
+    #[cfg(feature = "f32")] AddF32 = 18 in f32::add;
+    #[cfg(feature = "f32")] MulF32 = 19 in f32::mul;
+    #[cfg(feature = "f32")] AveragePool2dF32 = 20 in f32::average_pool2d;
+    #[cfg(feature = "f32")] MaxPool2dF32 = 21 in f32::max_pool2d;
+    #[cfg(feature = "f32")] MeanF32 = 22 in f32::mean;
+    #[cfg(feature = "f32")] SoftmaxF32 = 23 in f32::softmax;
+    #[cfg(feature = "f32")] UnaryF32 = 24 in f32::unary;
 }
 
-#[cfg(feature = "f32")]
-fn check_f32(instruction: &Instruction, limits: &Limits) -> Result<(), Fault> {
-    use super::f32;
-    match instruction {
-        Instruction::Conv2dF32(op) => f32::conv2d::check(op, limits),
-        Instruction::FullyConnectedF32(op) => f32::fully_connected::check(op, limits),
-        Instruction::AddF32(op) => f32::add::check(op, limits),
-        Instruction::MulF32(op) => f32::mul::check(op, limits),
-        Instruction::AveragePool2dF32(op) => f32::average_pool2d::check(op, limits),
-        Instruction::MaxPool2dF32(op) => f32::max_pool2d::check(op, limits),
-        Instruction::MeanF32(op) => f32::mean::check(op, limits),
-        Instruction::SoftmaxF32(op) => f32::softmax::check(op, limits),
-        Instruction::UnaryF32(op) => f32::unary::check(op, limits),
-        _ => Err(Fault::Unsupported),
-    }
-}
-
-#[cfg(feature = "f32")]
-fn run_f32(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
-    use super::f32;
-    match instruction {
-        Instruction::Conv2dF32(op) => f32::conv2d::run(op, memory),
-        Instruction::FullyConnectedF32(op) => f32::fully_connected::run(op, memory),
-        Instruction::AddF32(op) => f32::add::run(op, memory),
-        Instruction::MulF32(op) => f32::mul::run(op, memory),
-        Instruction::AveragePool2dF32(op) => f32::average_pool2d::run(op, memory),
-        Instruction::MaxPool2dF32(op) => f32::max_pool2d::run(op, memory),
-        Instruction::MeanF32(op) => f32::mean::run(op, memory),
-        Instruction::SoftmaxF32(op) => f32::softmax::run(op, memory),
-        Instruction::UnaryF32(op) => f32::unary::run(op, memory),
-        _ => None,
-    }
-}
-
-#[cfg(not(feature = "f32"))]
-fn check_f32(_: &Instruction, _: &Limits) -> Result<(), Fault> {
-    Err(Fault::Unsupported)
-}
-
-#[cfg(not(feature = "f32"))]
-fn run_f32(_: &Instruction, _: &mut Memory) -> Option<()> {
-    None
+fn take<'m, T: Deserialize<'m>>(bytes: &'m [u8], kind: fn(T) -> Instruction) -> Result<(Instruction, &'m [u8]), Fault> {
+    let (operands, rest) = postcard::take_from_bytes(bytes).map_err(|_| Fault::Encoding)?;
+    Ok((kind(operands), rest))
 }

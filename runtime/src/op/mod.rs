@@ -23,8 +23,7 @@ pub mod softmax;
 pub mod strided_copy;
 pub mod transpose;
 
-mod dispatch;
-pub(crate) use dispatch::{check, run};
+pub mod dispatch;
 
 use crate::error::Fault;
 use crate::format::Rounding;

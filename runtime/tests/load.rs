@@ -1,0 +1,256 @@
+//! `Model::load` refuses every damaged file, and each kind of damage by its own name.
+
+mod support;
+
+use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS};
+use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, LoadError, Model};
+use support::{Small, patched, small};
+
+fn error_of(bytes: &[u8]) -> LoadError {
+    Model::load(bytes).err().expect("the file must be refused")
+}
+
+fn error_of_edit(edit: impl FnOnce(&mut Small)) -> LoadError {
+    let mut small = small();
+    edit(&mut small);
+    error_of(&small.bytes())
+}
+
+#[test]
+fn small_model_loads_and_tells_about_itself() {
+    let bytes = small().with_self_test(2).bytes();
+    let model = Model::load(&bytes).unwrap();
+    assert_eq!(model.arena_bytes(), 128);
+    assert_eq!(model.model_version(), 7);
+    assert_eq!(model.inputs()[0].shape.as_slice(), [1, 6, 6, 2]);
+    assert_eq!(model.inputs()[0].source_shape().as_slice(), [1, 2, 6, 6]);
+    assert_eq!(model.outputs()[0].elements(), Some(3));
+    assert_eq!(model.instructions().len(), 5);
+    assert_eq!(model.instructions().map(|i| i.name()).last(), Some("softmax"));
+    assert_eq!(model.meta().labels.lines().nth(2), Some("three"));
+    assert_eq!(model.self_test().len(), 2);
+    assert_eq!(*model.sha256(), support::sha256(&bytes[HEADER_BYTES..]));
+    assert_eq!(model.signature(), None);
+}
+
+#[test]
+fn self_test_passes_and_names_the_byte_that_differs() {
+    let mut small = small().with_self_test(3);
+    let mut arena = Arena::<128>::new();
+    let bytes = small.bytes();
+    assert_eq!(Engine::new(Model::load(&bytes).unwrap(), arena.as_mut_slice()).unwrap().self_test(), Ok(3));
+    small.self_test[1].outputs[0][2] ^= 1;
+    let bytes = small.bytes();
+    let failure = Engine::new(Model::load(&bytes).unwrap(), arena.as_mut_slice()).unwrap().self_test().unwrap_err();
+    assert_eq!((failure.vector, failure.output, failure.byte), (1, 0, 2));
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let bytes = small().with_self_test(1).bytes();
+    for length in 0..bytes.len() {
+        assert!(matches!(error_of(&bytes[..length]), LoadError::Truncated { .. }), "{length} bytes");
+    }
+}
+
+#[test]
+fn every_single_bit_flip_is_refused() {
+    let mut bytes = small().with_self_test(1).bytes();
+    let step = if cfg!(miri) { 97 } else { 1 };
+    for bit in (0..bytes.len() * 8).step_by(step) {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(Model::load(&bytes).is_err(), "bit {} of byte {}", bit % 8, bit / 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert!(Model::load(&bytes).is_ok());
+}
+
+#[test]
+fn bytes_after_the_file_are_ignored() {
+    let file = small().bytes();
+    let mut partition = AlignedBytes::zeroed(file.len() + 100);
+    partition.fill(0xff);
+    partition[..file.len()].copy_from_slice(&file);
+    assert_eq!(Model::load(&partition).unwrap().as_bytes(), &*file);
+}
+
+#[test]
+fn header_damage_has_its_own_errors() {
+    let file = small().bytes();
+    assert_eq!(error_of(&patched(&file, 0, b"TOME")), LoadError::Magic);
+    assert_eq!(error_of(&patched(&file, 4, &[2, 0])), LoadError::Version { found: 2, supported: 1 });
+    assert_eq!(error_of(&patched(&file, 6, &[161])), LoadError::Header);
+    assert_eq!(error_of(&patched(&file, 12, &[2])), LoadError::Header, "unknown flag");
+    assert_eq!(error_of(&patched(&file, 100, &[1])), LoadError::Header, "signature without its flag");
+    let total = file.len() as u32;
+    let longer = patched(&file, 8, &(total + 1).to_le_bytes());
+    assert_eq!(error_of(&longer), LoadError::Truncated { needed: total + 1, got: total });
+    assert_eq!(error_of(&patched(&file, 8, &(total - 1).to_le_bytes())), LoadError::Section { index: 2 });
+    let mut with_tail = AlignedBytes::zeroed(file.len() + 16);
+    with_tail[..file.len()].copy_from_slice(&file);
+    assert_eq!(error_of(&patched(&with_tail, 8, &(total + 16).to_le_bytes())), LoadError::Section { index: 3 });
+}
+
+#[test]
+fn signature_is_kept_if_flagged() {
+    let signed = patched(&patched(&small().bytes(), 96, &[0xab; 64]), 12, &[1]);
+    assert_eq!(Model::load(&signed).unwrap().signature(), Some(&[0xab; 64]));
+}
+
+#[test]
+fn sections_out_of_place_are_named() {
+    let file = small().bytes();
+    for index in 0..4u8 {
+        let at = 32 + 8 * usize::from(index);
+        let offset = u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+        for bad in [offset + 1, offset + 16, offset.wrapping_sub(16), 0, u32::MAX - 15] {
+            let mut file = file.clone();
+            file[at..at + 4].copy_from_slice(&bad.to_le_bytes());
+            assert_eq!(error_of(&file), LoadError::Section { index }, "offset {bad}");
+        }
+        let mut file = file.clone();
+        file[at + 4..at + 8].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(error_of(&file), LoadError::Section { index }, "length overflows");
+    }
+}
+
+#[test]
+fn padding_between_sections_must_be_zero() {
+    let file = small().bytes();
+    let [offset, length] = [32, 36].map(|at| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()));
+    let end = (offset + length) as usize;
+    assert_ne!(end % 16, 0, "the test needs padding after the program");
+    assert_eq!(error_of(&patched(&file, end, &[1])), LoadError::Section { index: 1 });
+}
+
+#[test]
+fn misplaced_file_is_refused() {
+    let file = small().bytes();
+    let mut shifted = AlignedBytes::zeroed(file.len() + 8);
+    shifted[8..].copy_from_slice(&file);
+    assert_eq!(error_of(&shifted[8..]), LoadError::Misaligned { needed: 16 });
+}
+
+#[test]
+fn damage_is_told_apart_by_checksum() {
+    let file = small().with_self_test(1).bytes();
+    let mut control = file.clone();
+    control[HEADER_BYTES + 4] ^= 0x10;
+    assert_eq!(error_of(&control), LoadError::Checksum { data: false });
+    let mut data = file.clone();
+    *data.last_mut().unwrap() ^= 0x10;
+    assert_eq!(error_of(&data), LoadError::Checksum { data: true });
+}
+
+#[test]
+fn undecodable_program_is_refused() {
+    let file = small().bytes();
+    let rounding = HEADER_BYTES;
+    assert_eq!(error_of(&patched(&file, rounding, &[9])), LoadError::Encoding);
+    // One instruction fewer than there are leaves bytes that mean nothing.
+    let count = (HEADER_BYTES..file.len() - 1).find(|&at| file[at..at + 2] == [5, 0]).unwrap();
+    assert_eq!(error_of(&patched(&file, count, &[4])), LoadError::Encoding);
+    let missing = LoadError::Instruction { index: 5, fault: Fault::Encoding };
+    assert_eq!(error_of(&patched(&file, count, &[6])), missing);
+    assert_eq!(
+        error_of(&patched(&file, count + 1, &[99])),
+        LoadError::Instruction { index: 0, fault: Fault::Encoding }
+    );
+}
+
+#[test]
+fn instruction_limit_is_the_formats() {
+    let lookup = small().instructions[2];
+    let at_limit = |count: u32| {
+        let mut small = small();
+        small.instructions = vec![lookup; count as usize];
+        small.bytes()
+    };
+    assert!(Model::load(&at_limit(MAX_INSTRUCTIONS)).is_ok());
+}
+
+#[test]
+fn undecodable_metadata_is_refused() {
+    let file = small().bytes();
+    let offset = u32::from_le_bytes(file[40..44].try_into().unwrap()) as usize;
+    assert_eq!(error_of(&patched(&file, offset, &[0x7f])), LoadError::Encoding, "name longer than the section");
+    assert_eq!(error_of(&patched(&file, offset + 1, &[0xff])), LoadError::Encoding, "not UTF-8");
+    assert_eq!(error_of(&patched(&file, offset, &[4])), LoadError::Encoding, "bytes left over");
+}
+
+#[test]
+fn bad_ports_are_refused() {
+    let port = |index| LoadError::Port { index };
+    assert_eq!(error_of_edit(|s| s.program.inputs[0].offset = 57), port(0), "past the arena");
+    assert_eq!(error_of_edit(|s| s.program.inputs[0].offset = u32::MAX), port(0), "overflows");
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].shape[1] = 0), port(1), "empty");
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].shape.fill(1 << 16)), port(1), "product overflows");
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].scale = f32::NAN), port(1));
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].scale = 0.0), port(1));
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].scale = f32::INFINITY), port(1));
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].zero_point = 128), port(1));
+    assert_eq!(error_of_edit(|s| s.program.inputs[0].source_axes = [0, 1, 1, 3].into()), port(0));
+    assert_eq!(error_of_edit(|s| s.program.inputs[0].source_axes = [0, 1, 2, 200].into()), port(0));
+    assert_eq!(error_of_edit(|s| s.program.inputs[0].source_axes = [0, 1, 2].into()), port(0));
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].dtype = DType::I32), port(1), "unsupported type");
+    assert_eq!(error_of_edit(|s| s.program.outputs[0].dtype = DType::F32), port(1), "float with a scale");
+    let misaligned = |s: &mut Small| {
+        s.program.outputs[0].dtype = DType::F32;
+        s.program.outputs[0].scale = 1.0;
+        s.program.outputs[0].zero_point = 0;
+        s.program.outputs[0].offset = 82;
+    };
+    assert_eq!(error_of_edit(misaligned), port(1));
+    let twice = |s: &mut Small| s.program.inputs.push(s.program.inputs[0].clone()).unwrap();
+    assert_eq!(error_of_edit(twice), port(1), "two inputs in one place");
+}
+
+#[test]
+fn bad_instructions_are_refused_by_rule() {
+    let conv = |edit: fn(&mut mote_runtime::format::instruction::Conv2d)| {
+        error_of_edit(|small| match &mut small.instructions[0] {
+            Instruction::Conv2d(conv) => edit(conv),
+            _ => unreachable!(),
+        })
+    };
+    let refused = |fault| LoadError::Instruction { index: 0, fault };
+    assert_eq!(conv(|c| c.x = 100), refused(Fault::ArenaBounds));
+    assert_eq!(conv(|c| c.y = u32::MAX), refused(Fault::ArenaBounds));
+    assert_eq!(conv(|c| c.y = 71), refused(Fault::Overlap));
+    assert_eq!(conv(|c| c.weights = 1 << 20), refused(Fault::WeightsBounds));
+    assert_eq!(conv(|c| c.bias = 130), refused(Fault::Alignment));
+    assert_eq!(conv(|c| c.x_shape.h = 0), refused(Fault::Shape));
+    assert_eq!(conv(|c| (c.requantize.min, c.requantize.max) = (1, 0)), refused(Fault::Parameter));
+}
+
+#[test]
+fn self_test_of_the_wrong_length_is_refused() {
+    let file = small().with_self_test(2).bytes();
+    let offset = u32::from_le_bytes(file[56..60].try_into().unwrap()) as usize;
+    for count in [0u32, 1, 3, u32::MAX] {
+        assert_eq!(error_of(&patched(&file, offset, &count.to_le_bytes())), LoadError::SelfTest);
+    }
+}
+
+#[test]
+fn unfit_arena_is_refused() {
+    let file = small().bytes();
+    let model = Model::load(&file).unwrap();
+    let mut arena = Arena::<144>::new();
+    let too_small = Engine::new(model.clone(), &mut arena.as_mut_slice()[..127]).err();
+    assert_eq!(too_small, Some(EngineError::ArenaTooSmall { needed: 128, got: 127 }));
+    let shifted = Engine::new(model, &mut arena.as_mut_slice()[8..]).err();
+    assert_eq!(shifted, Some(EngineError::ArenaMisaligned { needed: 16 }));
+}
+
+#[test]
+fn ports_that_do_not_exist_are_empty() {
+    let file = small().bytes();
+    let mut arena = Arena::<128>::new();
+    let mut engine = Engine::new(Model::load(&file).unwrap(), arena.as_mut_slice()).unwrap();
+    assert!(engine.input_mut(1).is_empty() && engine.output(usize::MAX).is_empty());
+    assert!(engine.input_f32_mut(0).is_empty() && engine.output_f32(0).is_empty());
+    assert_eq!(engine.write_f32(1, &[]), Err(IoError::NoSuchPort { ports: 1 }));
+    assert_eq!(engine.write_f32(0, &[0.0; 71]), Err(IoError::Length { needed: 72, got: 71 }));
+    assert_eq!(engine.read_i8(0, &mut [0; 4]), Err(IoError::Length { needed: 3, got: 4 }));
+}

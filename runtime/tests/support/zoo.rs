@@ -1,0 +1,264 @@
+//! One valid instruction of each kind, all on the same arena and weights: seeds for hostile files.
+
+use mote_runtime::format::instruction::*;
+use mote_runtime::format::{DType, MAX_RANK, Program, Rounding};
+
+use super::{Small, port, small};
+
+/// Bytes of arena that the zoo's instructions use.
+pub const ARENA_BYTES: u32 = 1024;
+/// Where all instructions write.
+const Y: u32 = 512;
+
+/// Offsets into [`weights`].
+mod at {
+    pub const BYTES: u32 = 0;
+    pub const MULTIPLIERS: u32 = 256;
+    pub const SHIFTS: u32 = 320;
+    pub const BIAS: u32 = 336;
+    pub const FLOATS: u32 = 400;
+    pub const HALVES: u32 = 656;
+}
+
+/// 256 bytes, 16 multipliers, 16 shifts, 16 biases, 64 floats, 64 halves.
+pub fn weights() -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..=255u8).map(|i| i.wrapping_mul(91)).collect();
+    (0..16i32).for_each(|i| bytes.extend((0x4000_0000 + i * 0x0300_0000).to_le_bytes()));
+    (0..16i8).for_each(|i| bytes.push((-4 - i % 3) as u8));
+    (0..16i32).for_each(|i| bytes.extend((i * 37 - 300).to_le_bytes()));
+    (0..64).for_each(|i| bytes.extend((i as f32 * 0.125 - 4.0).to_le_bytes()));
+    (0..64u16).for_each(|i| bytes.extend((0x3000 + i * 16).to_le_bytes()));
+    bytes
+}
+
+const WINDOW: Window = Window {
+    kernel_h: 3,
+    kernel_w: 3,
+    stride_h: 2,
+    stride_w: 2,
+    dilation_h: 1,
+    dilation_w: 1,
+    pad_top: 1,
+    pad_left: 1,
+};
+const SCALE: Multiplier = Multiplier { multiplier: 0x5555_5555, shift: -2 };
+
+fn hwc(h: u32, w: u32, c: u32) -> Hwc {
+    Hwc { h, w, c }
+}
+
+fn requantize(per_channel: bool) -> Requantize8 {
+    Requantize8 { multipliers: at::MULTIPLIERS, shifts: at::SHIFTS, per_channel, y_zero_point: 3, min: -100, max: 120 }
+}
+
+fn binary(a: Operand, b: Operand) -> Binary {
+    Binary {
+        a,
+        b,
+        y: Y,
+        len: 48,
+        b_len: 4,
+        b_inner: 3,
+        a_zero_point: 1,
+        b_zero_point: -2,
+        y_zero_point: 4,
+        min: -128,
+        max: 127,
+    }
+}
+
+fn pool(count_include_pad: bool) -> Pool2d {
+    Pool2d {
+        x: 0,
+        y: Y,
+        x_shape: hwc(7, 6, 3),
+        y_shape: hwc(4, 3, 3),
+        window: WINDOW,
+        count_include_pad,
+        pad_bottom: 1,
+        pad_right: 1,
+        zero_point: -9,
+        min: -120,
+        max: 100,
+    }
+}
+
+/// One instruction of each int8 kind, both roundings' addition included.
+pub fn int8(rounding: Rounding) -> Vec<Instruction> {
+    let (x, y) = (0, Y);
+    let add = match rounding {
+        Rounding::Tflite => Add {
+            binary: binary(Operand::Arena(0), Operand::Weights(4)),
+            left_shift: 20,
+            a_scale: Multiplier { shift: 0, ..SCALE },
+            b_scale: SCALE,
+            y_scale: Multiplier { shift: -18, ..SCALE },
+        },
+        Rounding::Single => Add {
+            binary: binary(Operand::Arena(0), Operand::Weights(4)),
+            left_shift: 0,
+            a_scale: Multiplier { multiplier: 500_000, shift: 0 },
+            b_scale: Multiplier { multiplier: -700_000, shift: 0 },
+            y_scale: Multiplier { multiplier: 0, shift: -20 },
+        },
+    };
+    vec![
+        Instruction::Conv2d(Conv2d {
+            x,
+            y,
+            x_shape: hwc(7, 5, 4),
+            y_shape: hwc(4, 3, 6),
+            window: WINDOW,
+            groups: 2,
+            weights: at::BYTES,
+            bias: at::BIAS,
+            x_zero_point: -5,
+            requantize: requantize(true),
+        }),
+        Instruction::DepthwiseConv2d(DepthwiseConv2d {
+            x,
+            y,
+            x_shape: hwc(7, 5, 4),
+            y_shape: hwc(4, 3, 8),
+            window: WINDOW,
+            weights: at::BYTES,
+            bias: at::BIAS,
+            x_zero_point: -5,
+            requantize: requantize(true),
+        }),
+        Instruction::FullyConnected(FullyConnected {
+            x,
+            y,
+            rows: 3,
+            in_n: 20,
+            out_n: 7,
+            weights: at::BYTES,
+            bias: at::BIAS,
+            requantize: requantize(false),
+        }),
+        Instruction::Add(add),
+        Instruction::Mul(Mul { binary: binary(Operand::Arena(0), Operand::Arena(128)), scale: SCALE }),
+        Instruction::AveragePool2d(pool(true)),
+        Instruction::MaxPool2d(pool(false)),
+        Instruction::Mean(Mean {
+            x,
+            y,
+            outer: 2,
+            n: 9,
+            inner: 5,
+            x_zero_point: 7,
+            y_zero_point: -7,
+            min: -128,
+            max: 127,
+            scale: SCALE,
+        }),
+        Instruction::Softmax(Softmax {
+            x,
+            y,
+            rows: 3,
+            depth: 10,
+            scale: Multiplier { multiplier: 0x4000_0000, shift: 23 },
+            diff_min: -248,
+        }),
+        Instruction::Lookup(Lookup { x, y: x, len: 100, table: at::BYTES }),
+        Instruction::Requantize(Requantize { x, y, len: 50, x_zero_point: 4, y_zero_point: -4, scale: SCALE }),
+        Instruction::Quantize(Quantize { x, y, len: 30, scale: 0.25, zero_point: -1 }),
+        Instruction::Dequantize(Dequantize { x, y, len: 30, scale: 0.25, zero_point: -1 }),
+        Instruction::Pad(Pad {
+            x,
+            y,
+            element_bytes: 2,
+            x_shape: [1, 2, 3, 4],
+            before: [0, 1, 1, 0],
+            after: [0, 1, 0, 2],
+            value: 0x1234,
+        }),
+        Instruction::StridedCopy(StridedCopy {
+            x: Operand::Arena(0),
+            y,
+            rows: 5,
+            row_bytes: 6,
+            x_stride: 9,
+            y_stride: 11,
+        }),
+        Instruction::Transpose(Transpose {
+            x,
+            y,
+            element_bytes: 4,
+            x_shape: [1, 1, 2, 3, 4, 5],
+            axes: [0, 1, 3, 5, 2, 4],
+        }),
+    ]
+}
+
+/// One instruction of each float32 kind.
+pub fn float() -> Vec<Instruction> {
+    let (x, y, min, max) = (0, Y, f32::NEG_INFINITY, 6.0);
+    let binary =
+        BinaryF32 { a: Operand::Arena(0), b: Operand::Weights(at::FLOATS), y, len: 24, b_len: 4, b_inner: 2, min, max };
+    let pool = Pool2dF32 {
+        x,
+        y,
+        x_shape: hwc(5, 6, 2),
+        y_shape: hwc(3, 3, 2),
+        window: WINDOW,
+        count_include_pad: true,
+        pad_bottom: 1,
+        pad_right: 1,
+        min,
+        max,
+    };
+    vec![
+        Instruction::Conv2dF32(Conv2dF32 {
+            x,
+            y,
+            x_shape: hwc(5, 5, 2),
+            y_shape: hwc(3, 3, 3),
+            window: WINDOW,
+            groups: 1,
+            weights: FloatWeights { offset: at::FLOATS, half: false },
+            bias: at::FLOATS,
+            min,
+            max,
+        }),
+        Instruction::FullyConnectedF32(FullyConnectedF32 {
+            x,
+            y,
+            rows: 2,
+            in_n: 8,
+            out_n: 5,
+            weights: FloatWeights { offset: at::HALVES, half: true },
+            bias: at::FLOATS,
+            min,
+            max,
+        }),
+        Instruction::AddF32(binary),
+        Instruction::MulF32(binary),
+        Instruction::AveragePool2dF32(pool),
+        Instruction::MaxPool2dF32(Pool2dF32 { count_include_pad: false, ..pool }),
+        Instruction::MeanF32(MeanF32 { x, y, outer: 2, n: 7, inner: 4, min, max }),
+        Instruction::SoftmaxF32(SoftmaxF32 { x, y, rows: 3, depth: 9 }),
+        Instruction::UnaryF32(UnaryF32 { x, y, len: 20, function: Unary::Selu { alpha: 1.5, gamma: 1.1 } }),
+        Instruction::UnaryF32(UnaryF32 { x, y: x, len: 20, function: Unary::Gelu }),
+    ]
+}
+
+/// A model of all of them, one after the other, on ports of both types.
+pub fn zoo(rounding: Rounding) -> Small {
+    let mut float_port = port(256, &[1, 8], &[0, 1], 1.0, 0);
+    float_port.dtype = DType::F32;
+    Small {
+        program: Program {
+            rounding,
+            inputs: heapless::Vec::from_slice(&[port(0, &[1, 4, 4, 16], &[0, 2, 3, 1], 0.5, 3), float_port]).unwrap(),
+            outputs: heapless::Vec::from_slice(&[port(Y, &[1, 2, 4], &[0, 2, 1], 0.5, 3)]).unwrap(),
+            instruction_count: 0,
+        },
+        instructions: [int8(rounding), float()].concat(),
+        weights: weights(),
+        arena_bytes: ARENA_BYTES,
+        ..small()
+    }
+}
+
+const _: () = assert!(MAX_RANK == 6, "`Transpose` above spells out six axes");
