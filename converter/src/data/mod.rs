@@ -162,10 +162,8 @@ mod tests {
 
     #[test]
     fn hash_depends_on_values_and_on_where_one_input_ends() {
-        let split = |a: &[f32], b: &[f32]| Dataset {
-            samples: vec![vec![a.to_vec(), b.to_vec()]],
-            ..Dataset::default()
-        };
+        let split =
+            |a: &[f32], b: &[f32]| Dataset { samples: vec![vec![a.to_vec(), b.to_vec()]], ..Dataset::default() };
         assert_ne!(split(&[1.0], &[2.0, 3.0]).sha256(), split(&[1.0, 2.0], &[3.0]).sha256());
         assert_eq!(split(&[1.0], &[2.0]).sha256(), split(&[1.0], &[2.0]).sha256());
     }

@@ -16,7 +16,12 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn save<T: npyz::AutoSerialize + npyz::Serialize + Clone>(dir: &TempDir, name: &str, shape: &[usize], rows: &[Vec<T>]) -> PathBuf {
+fn save<T: npyz::AutoSerialize + npyz::Serialize + Clone>(
+    dir: &TempDir,
+    name: &str,
+    shape: &[usize],
+    rows: &[Vec<T>],
+) -> PathBuf {
     let path = dir.path().join(name);
     write_npy(&path, shape, rows).unwrap();
     path
