@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 done and every check held; 1 ran, but a check failed; 2 usage or any error.
 
+mod bench;
+mod build;
 mod check;
 mod compare;
 mod completions;
@@ -17,6 +19,7 @@ mod progress;
 mod run;
 mod run_raw;
 mod table;
+mod whole_file;
 
 pub use diagnostics::{Hinted, report_error};
 pub use out::print;
@@ -48,12 +51,14 @@ Exit codes: 0 done, and every check held; 1 ran, but a check failed; 2 usage or 
 /// One verb each.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Build(build::Args),
     Convert(convert::Args),
     Inspect(inspect::Args),
     Run(run::Args),
     Eval(eval::Args),
     Compare(compare::Args),
     Check(check::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
 }
 
@@ -77,12 +82,34 @@ impl Verdict {
 pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let progress = Progress::new(cli.quiet);
     match cli.command {
+        Command::Build(args) => build::run(args, &progress),
         Command::Convert(args) => convert::run(args, &progress),
         Command::Inspect(args) => inspect::run(args),
         Command::Run(args) => run::run(args, &progress),
         Command::Eval(args) => eval::run(args, &progress),
         Command::Compare(args) => compare::run(args, &progress),
         Command::Check(args) => check::run(args, &progress),
+        Command::Bench(args) => bench::run(args, &progress),
         Command::Completions(args) => completions::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_examples() {
+        for verb in Cli::command().get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let call = format!("mote {} ", verb.get_name());
+            assert!(help.contains("Examples:") && help.contains(&call), "{}", verb.get_name());
+        }
     }
 }
