@@ -13,6 +13,7 @@ pub mod ir;
 pub mod passes;
 pub mod plan;
 pub mod quantize;
+pub mod recipe;
 pub mod validate;
 
 use data::{DataError, Dataset};

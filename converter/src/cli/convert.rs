@@ -6,6 +6,7 @@ use super::data_args::DataArgs;
 use super::model_file::{parse_input_shape, read};
 use super::out::print_json;
 use super::progress::Bar;
+use super::whole_file::{folder_of, write_whole};
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, Dataset, InputSpec, LoadOptions};
 use crate::emit::{EmitOptions, MetaOptions, emit};
@@ -19,7 +20,6 @@ use crate::validate::accuracy::class_count;
 use crate::validate::evaluate::{Evaluation, run_float, run_stored};
 use crate::{BuildOptions, Built, Event, build, passes};
 use anyhow::Context;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Convert a trained network to a model file: import, optimise, calibrate, quantize, plan memory, write.
@@ -150,18 +150,45 @@ pub(super) fn method_text(method: Method) -> String {
     }
 }
 
+/// A network converted and written.
+pub(super) struct Converted {
+    pub built: Built,
+    pub summary: Summary,
+    /// Where the labelled data came from, and what they gave.
+    pub evaluation: Option<(String, Evaluation)>,
+}
+
+impl Args {
+    pub fn method(&self) -> Method {
+        self.method
+    }
+}
+
 pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
+    let converted = convert(&args, progress)?;
+    let report = Report { output: &args.output, converted: &converted, method: args.method };
+    if args.json {
+        print_json(&report.json())?;
+    } else {
+        print(report.text())?;
+        print(format!("\n{}", ops_table(&converted.summary)))?;
+    }
+    Ok(Verdict::Pass)
+}
+
+/// Everything but the printing.
+pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Converted> {
     let source = read(&args.model)?;
-    check_usage(&args)?;
+    check_usage(args)?;
     let labels = args.labels_file.as_deref().map(data::load_text_lines).transpose()?.unwrap_or_default();
     let reading = LoadOptions { labels: None, ..args.data.options(&labels)? };
-    let options = options(&args, &labels, &reading);
+    let options = options(args, &labels, &reading);
 
-    let mut built = build_with_progress(&args, &source, &options, &reading, progress)?;
-    name(&args, &mut built);
+    let mut built = build_with_progress(args, &source, &options, &reading, progress)?;
+    name(args, &mut built);
     built.emitted = emit(&built.plan, &built.emit)?;
     let evaluation = match &args.eval {
-        Some(path) => Some(evaluate(&args, path, &reading, &built, progress)?),
+        Some(path) => Some(evaluate(args, path, &reading, &built, progress)?),
         None => None,
     };
     if let (Some((_, e)), Some(meta)) = (&evaluation, &mut built.emit.meta) {
@@ -171,15 +198,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     }
     let summary = Summary::from_blob(&built.emitted.bytes).context("the new file cannot be read back")?;
     write_whole(&args.output, &built.emitted.bytes)?;
-
-    let report = Report { output: &args.output, built: &built, summary: &summary, method: args.method, evaluation };
-    if args.json {
-        print_json(&report.json())?;
-    } else {
-        print(report.text())?;
-        print(format!("\n{}", ops_table(&summary)))?;
-    }
-    Ok(Verdict::Pass)
+    Ok(Converted { built, summary, evaluation })
 }
 
 /// What clap cannot check, before the work starts.
@@ -337,35 +356,6 @@ fn evaluate(
     Ok((data.origin.clone(), Evaluation::of(Some(labels), &stored, Some(&float))))
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Writes beside the target and renames: readers see the old file or the whole new one, and errors leave nothing.
-fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As `File::create` would: the process's mask takes away what it must.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let mut file = builder.prefix(".mote-").tempfile_in(folder_of(path))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
-    };
-    write().with_context(|| {
-        let hint = "check that the folder can be written to and has room";
-        Hinted::new(format!("cannot write `{}`", path.display()), hint)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,18 +368,5 @@ mod tests {
         for text in ["max", "percentile:", "percentile:10", "percentile:101", "mse:1"] {
             assert!(parse_method(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_file_replaces_another_whole_and_errors_leave_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.mote");
-        write_whole(&path, b"one").unwrap();
-        write_whole(&path, b"two").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        let blocked = folder.path().join("d");
-        std::fs::create_dir(&blocked).unwrap();
-        assert!(write_whole(&blocked, b"three").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

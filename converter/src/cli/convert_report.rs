@@ -1,39 +1,33 @@
 //! What `mote convert` says about the file it wrote.
 
-use super::convert::method_text;
+use super::convert::{Converted, method_text};
 use super::table::{count, facts, kib, percent};
-use crate::Built;
-use crate::inspect::Summary;
 use crate::quantize::Method;
-use crate::validate::evaluate::Evaluation;
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// Everything there is to say.
 pub(super) struct Report<'a> {
     pub output: &'a Path,
-    pub built: &'a Built,
-    pub summary: &'a Summary,
+    pub converted: &'a Converted,
     pub method: Method,
-    /// Where the labelled data came from, and what they gave.
-    pub evaluation: Option<(String, Evaluation)>,
 }
 
 impl Report<'_> {
     /// Weights and biases of the float network.
     fn parameters(&self) -> u64 {
-        let constants = self.built.graph.values.iter().filter_map(|v| v.constant.as_ref());
+        let constants = self.converted.built.graph.values.iter().filter_map(|v| v.constant.as_ref());
         constants.map(|c| c.len() as u64).sum()
     }
 
     fn passes(&self) -> String {
-        let fired = self.built.passes.iter().filter(|p| p.rewrites > 0);
+        let fired = self.converted.built.passes.iter().filter(|p| p.rewrites > 0);
         let text = fired.map(|p| format!("{} {}", p.name, p.rewrites)).collect::<Vec<_>>().join(", ");
         if text.is_empty() { "nothing to do".into() } else { text }
     }
 
     fn cross_check(&self) -> String {
-        let Some(check) = &self.built.cross_check else { return "not asked for".into() };
+        let Some(check) = &self.converted.built.cross_check else { return "not asked for".into() };
         if let Some(why) = &check.not_checked {
             return format!("not done: {why}");
         }
@@ -42,7 +36,7 @@ impl Report<'_> {
     }
 
     fn calibration(&self) -> String {
-        let data = &self.built.calibration;
+        let data = &self.converted.built.calibration;
         if data.is_empty() {
             return "none: float".into();
         }
@@ -50,13 +44,17 @@ impl Report<'_> {
     }
 
     pub fn text(&self) -> String {
-        let s = self.summary;
+        let s = &self.converted.summary;
         let part = |x: &crate::inspect::SectionSummary| format!("{} {}", x.name, kib(x.bytes.into()));
         let bytes = s.sections.iter().map(part).collect::<Vec<_>>().join(", ");
-        let producer = if self.built.imported.producer.is_empty() { "unknown" } else { &self.built.imported.producer };
+        let producer = if self.converted.built.imported.producer.is_empty() {
+            "unknown"
+        } else {
+            &self.converted.built.imported.producer
+        };
         let mut lines = vec![
             ("written", format!("{} ({})", self.output.display(), s.name)),
-            ("source", format!("opset {}, by {producer}", self.built.imported.opset)),
+            ("source", format!("opset {}, by {producer}", self.converted.built.imported.opset)),
             ("passes", self.passes()),
             ("import check", self.cross_check()),
             ("calibration", self.calibration()),
@@ -67,7 +65,7 @@ impl Report<'_> {
             ("arena", format!("{} of RAM", kib(s.arena_bytes.into()))),
             ("self-test", format!("{} vectors", s.self_tests)),
         ];
-        if let Some((origin, e)) = &self.evaluation {
+        if let Some((origin, e)) = &self.converted.evaluation {
             let top1 = |c: &Option<crate::validate::accuracy::Confusion>| {
                 c.as_ref().map_or_else(String::new, |c| percent(c.top1()))
             };
@@ -79,15 +77,15 @@ impl Report<'_> {
     }
 
     pub fn json(&self) -> Value {
-        let s = self.summary;
-        let check = self.built.cross_check.as_ref().map(|c| {
+        let s = &self.converted.summary;
+        let check = self.converted.built.cross_check.as_ref().map(|c| {
             let worst = c.outputs.iter().map(|o| o.max_rel).fold(0.0, f32::max);
             json!({ "agrees": c.agrees, "max_rel": worst, "not_checked": c.not_checked })
         });
-        let data = &self.built.calibration;
+        let data = &self.converted.built.calibration;
         let calibration = (!data.is_empty())
             .then(|| json!({ "data": data.origin, "samples": data.len(), "method": method_text(self.method) }));
-        let accuracy = self.evaluation.as_ref().map(|(origin, e)| {
+        let accuracy = self.converted.evaluation.as_ref().map(|(origin, e)| {
             let top1 = |c: &Option<crate::validate::accuracy::Confusion>| c.as_ref().map(|c| c.top1());
             json!({
                 "data": origin,
@@ -102,10 +100,10 @@ impl Report<'_> {
             "schema": 1,
             "output": self.output.display().to_string(),
             "name": s.name,
-            "opset": self.built.imported.opset,
-            "producer": self.built.imported.producer,
-            "warnings": self.built.imported.warnings,
-            "passes": self.built.passes.iter().map(|p| json!({ "name": p.name, "rewrites": p.rewrites })).collect::<Vec<_>>(),
+            "opset": self.converted.built.imported.opset,
+            "producer": self.converted.built.imported.producer,
+            "warnings": self.converted.built.imported.warnings,
+            "passes": self.converted.built.passes.iter().map(|p| json!({ "name": p.name, "rewrites": p.rewrites })).collect::<Vec<_>>(),
             "cross_check": check,
             "calibration": calibration,
             "parameters": self.parameters(),

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done and every check held; 1 ran, but a check failed; 2 usage or any error.
 
+mod build;
 mod check;
 mod compare;
 mod completions;
@@ -17,6 +18,7 @@ mod progress;
 mod run;
 mod run_raw;
 mod table;
+mod whole_file;
 
 pub use diagnostics::{Hinted, report_error};
 pub use out::print;
@@ -48,6 +50,7 @@ Exit codes: 0 done, and every check held; 1 ran, but a check failed; 2 usage or 
 /// One verb each.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Build(build::Args),
     Convert(convert::Args),
     Inspect(inspect::Args),
     Run(run::Args),
@@ -77,6 +80,7 @@ impl Verdict {
 pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let progress = Progress::new(cli.quiet);
     match cli.command {
+        Command::Build(args) => build::run(args, &progress),
         Command::Convert(args) => convert::run(args, &progress),
         Command::Inspect(args) => inspect::run(args),
         Command::Run(args) => run::run(args, &progress),

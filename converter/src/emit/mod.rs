@@ -133,7 +133,7 @@ pub enum EmitError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The runtime refuses what was written: a bug of the converter.
-    #[error("internal error: the runtime refuses the emitted file at {at}: {error:?}; please report this model")]
+    #[error("internal error: the runtime refuses the emitted file at {at}: {error}; please report it with the model")]
     Refused {
         /// The node, or the part of the file.
         at: String,

@@ -82,7 +82,8 @@ fn simplify(graph: &mut Graph) -> Result<(), PassError> {
         let mut at = 0;
         // One walk carries a transpose all the way: sinking puts it right behind the node it passed.
         while at < graph.nodes.len() {
-            changed |= merge(graph, at) || sink::sink(graph, at)? || reshape::sink(graph, at)?;
+            changed |=
+                merge(graph, at) || sink::sink(graph, at)? || reshape::sink(graph, at)? || reshape::rise(graph, at)?;
             at += 1;
         }
         changed |= permute_dense::permute_columns(graph) || permute_dense::permute_rows(graph);

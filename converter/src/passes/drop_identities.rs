@@ -87,3 +87,6 @@ fn reduce_fewer_axes(graph: &mut Graph, at: usize) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

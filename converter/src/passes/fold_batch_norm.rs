@@ -92,3 +92,6 @@ impl Affine {
         Node { name, op, inputs, output }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,3 +101,59 @@ fn port(graph: &Graph, id: ValueId) -> Port {
         source_axes: (0..value.shape.len()).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passes::testing::{Net, check_one, ops};
+
+    #[test]
+    fn arithmetic_on_constants_is_done_once() {
+        let mut net = Net::new();
+        let x = net.input(&[1, 3]);
+        let (a, b) = (net.constant(&[3]), net.scalar(2.0));
+        let c = net.mul(a, b);
+        let c = net.add(c, c);
+        let c = net.unary(crate::ir::Unary::Exp, c);
+        let y = net.add(x, c);
+        net.output(y);
+        let (graph, rewrites) = check_one(&FoldConstants, net);
+        assert_eq!((ops(&graph), rewrites), (vec!["add"], 3));
+    }
+
+    #[test]
+    fn elements_of_any_type_move() {
+        let data: Vec<i64> = (0..12).collect();
+        let mut net = Net::new();
+        let x = net.graph.add_constant("x", Tensor::I64 { shape: vec![3, 4], data });
+        let t = net.transpose(x, &[1, 0]);
+        let op = Op::Slice { start: vec![1, 0], end: vec![4, 3], step: vec![2, 2] };
+        let s = net.node(op, &[t]);
+        let r = net.reshape(s, &[4]);
+        let pass = FoldConstants;
+        net.graph.inputs.clear();
+        pass.run(&mut net.graph).unwrap();
+        assert_eq!(net.graph.constant(r), Some(&Tensor::I64 { shape: vec![4], data: vec![1, 9, 3, 11] }));
+    }
+
+    #[test]
+    fn an_output_is_not_folded() {
+        let mut net = Net::new();
+        let (a, b) = (net.constant(&[1, 3]), net.constant(&[1, 3]));
+        let y = net.add(a, b);
+        net.output(y);
+        let (graph, rewrites) = check_one(&FoldConstants, net);
+        assert_eq!((ops(&graph), rewrites), (vec!["add"], 0));
+    }
+
+    #[test]
+    fn weights_that_are_computed_fold() {
+        let mut net = Net::new();
+        let x = net.input(&[1, 4]);
+        let w = net.constant(&[4, 3]);
+        let w = net.transpose(w, &[1, 0]);
+        let y = net.node(Op::FullyConnected { activation: crate::ir::Activation::NONE }, &[x, w]);
+        net.output(y);
+        assert_eq!(ops(&check_one(&FoldConstants, net).0), ["fully_connected"]);
+    }
+}

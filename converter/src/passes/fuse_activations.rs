@@ -101,3 +101,6 @@ fn absorb(graph: &mut Graph, id: ValueId, clamp: Activation, depth: usize) {
         absorb(graph, input, clamp, depth - 1);
     }
 }
+
+#[cfg(test)]
+mod tests;

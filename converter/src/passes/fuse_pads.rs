@@ -83,3 +83,6 @@ fn sum(pads: Pads, before: &[usize], after: &[usize]) -> Option<Pads> {
 fn rounds_up(op: &Op, x: &[usize], y: &[usize]) -> bool {
     infer_shape(op, &[x], None).map_or(true, |floor| floor != y)
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,3 +53,31 @@ fn lower(graph: &mut Graph, at: usize) -> Result<(), PassError> {
     graph.nodes[at + 1] = Node { name, op: Op::Add { activation }, inputs: vec![scaled, shift], output };
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passes::testing::{Net, check_one, ops};
+
+    #[test]
+    fn feature_maps_get_a_convolution_and_the_rest_mul_and_add() {
+        for (shape, expected) in [(&[1, 3, 3, 6][..], vec!["conv2d"]), (&[2, 6][..], vec!["mul", "add"])] {
+            let mut net = Net::new();
+            let x = net.input(shape);
+            let (a, b) = (net.constant(&[6]), net.constant(&[6]));
+            let y = net.node(Op::ScaleShift, &[x, a, b]);
+            net.output(y);
+            assert_eq!(ops(&check_one(&LowerScaleShift, net).0), expected);
+        }
+    }
+
+    #[test]
+    fn computed_parameters_are_lowered_too() {
+        let mut net = Net::new();
+        let x = net.input(&[1, 3, 3, 6]);
+        let (a, b) = (net.input(&[6]), net.input(&[6]));
+        let y = net.node(Op::ScaleShift, &[x, a, b]);
+        net.output(y);
+        assert_eq!(ops(&check_one(&LowerScaleShift, net).0), ["mul", "add"]);
+    }
+}

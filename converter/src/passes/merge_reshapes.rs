@@ -25,3 +25,25 @@ impl Pass for MergeReshapes {
         Ok(rewrites)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passes::testing::{Net, check, count};
+    use crate::passes::{DeadCode, DropIdentities};
+
+    #[test]
+    fn a_chain_becomes_one_and_round_trips_vanish() {
+        let mut net = Net::new();
+        let x = net.input(&[2, 6]);
+        let x = net.relu(x);
+        let a = net.reshape(x, &[3, 4]);
+        let b = net.reshape(a, &[12]);
+        let c = net.reshape(b, &[2, 6]);
+        let c = net.relu(c);
+        net.output(b);
+        net.output(c);
+        let (graph, _) = check(&[&MergeReshapes, &DropIdentities, &DeadCode], net);
+        assert_eq!(count(&graph, "reshape"), 1);
+    }
+}

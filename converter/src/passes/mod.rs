@@ -18,6 +18,8 @@ mod query;
 mod recompose;
 mod relabel_transposes;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use cancel_transposes::CancelTransposes;

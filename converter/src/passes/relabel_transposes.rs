@@ -26,3 +26,20 @@ impl Pass for RelabelTransposes {
         Ok(rewrites)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passes::testing::{Net, check_one, ops};
+
+    #[test]
+    fn only_transposes_that_keep_the_order_become_reshapes() {
+        let mut net = Net::new();
+        let x = net.input(&[1, 1, 4, 5]);
+        let free = net.transpose(x, &[0, 2, 3, 1]);
+        let real = net.transpose(free, &[0, 2, 1, 3]);
+        net.output(real);
+        let (graph, rewrites) = check_one(&RelabelTransposes, net);
+        assert_eq!((ops(&graph), rewrites), (vec!["reshape", "transpose"], 1));
+    }
+}

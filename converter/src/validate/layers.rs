@@ -3,8 +3,9 @@
 //! Values are matched by node name. Where each lies in the arena follows from the instructions; how to read it, from the
 //! scales that the file's metadata records.
 
+use super::compare::Sums;
 use super::evaluate::EvaluateError;
-use super::{LayerError, Session, Similarity};
+use super::{LayerError, Session};
 use crate::data::Dataset;
 use crate::execute::Executor;
 use crate::inspect::{InspectError, Summary};
@@ -35,42 +36,6 @@ struct Match {
     scale: f32,
     zero_point: i32,
     sums: Sums,
-}
-
-/// Sums over all elements of all samples.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    elements: f64,
-    reference: f64,
-    got: f64,
-    product: f64,
-    difference: f64,
-    absolute: f64,
-    max_abs: f64,
-}
-
-impl Sums {
-    fn add(&mut self, reference: f32, got: f32) {
-        let (r, g) = (f64::from(reference), f64::from(got));
-        let d = (r - g).abs();
-        self.elements += 1.0;
-        self.reference += r * r;
-        self.got += g * g;
-        self.product += r * g;
-        self.difference += d * d;
-        self.absolute += d;
-        self.max_abs = self.max_abs.max(d);
-    }
-
-    fn similarity(self) -> Similarity {
-        let norms = (self.reference * self.got).sqrt();
-        Similarity {
-            sqnr_db: 10.0 * (self.reference / self.difference).log10(),
-            max_abs: self.max_abs,
-            mean_abs: self.absolute / self.elements.max(1.0),
-            cosine: if norms > 0.0 { self.product / norms } else { 1.0 },
-        }
-    }
 }
 
 /// Runs `samples` (source order) through the float `graph` and the file. `progress` gets the number of samples done.
@@ -155,26 +120,6 @@ fn find_matches(graph: &Graph, summary: &Summary) -> Result<Vec<Match>, LayersEr
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn equal_values_have_infinite_sqnr() {
-        let mut sums = Sums::default();
-        sums.add(1.0, 1.0);
-        sums.add(-2.0, -2.0);
-        let s = sums.similarity();
-        assert_eq!((s.sqnr_db, s.max_abs), (f64::INFINITY, 0.0));
-        assert!((s.cosine - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_tenth_of_the_amplitude_is_twenty_decibel() {
-        let mut sums = Sums::default();
-        sums.add(10.0, 9.0);
-        sums.add(-10.0, -9.0);
-        let s = sums.similarity();
-        assert!((s.sqnr_db - 20.0).abs() < 1e-9);
-        assert_eq!((s.max_abs, s.mean_abs), (1.0, 1.0));
-    }
 
     #[test]
     fn int8_and_float_bytes_are_read() {

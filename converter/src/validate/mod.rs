@@ -6,6 +6,6 @@ pub mod evaluate;
 mod layers;
 mod session;
 
-pub use compare::{CompareError, LayerError, Similarity, compare_layers};
+pub use compare::{LayerError, Similarity};
 pub use layers::{LayersError, compare_file};
 pub use session::{Runner, Session, SessionError, source_shape};

@@ -7,7 +7,7 @@ use mote_runtime::{AlignedBytes, Engine, LoadError, Model, Observer, SelfTestFai
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The runtime refuses the file.
-    #[error("not a model file that this version can run: {0:?}")]
+    #[error("{0}")]
     Load(LoadError),
     /// Too few or too many arrays.
     #[error("the model has {expected} inputs, got {got} arrays")]

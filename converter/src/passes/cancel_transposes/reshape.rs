@@ -1,6 +1,6 @@
-//! Swapping a transpose with the reshape that reads it.
+//! Swapping a transpose with the reshape that reads it, or the one that it reads.
 
-use crate::ir::{Graph, Node, Op};
+use crate::ir::{Graph, Node, Op, inverse};
 
 use super::super::PassError;
 use super::super::query::at_node;
@@ -84,7 +84,31 @@ fn commute(perm: &[usize], from: &[usize], to: &[usize]) -> Option<(Vec<usize>, 
     let mut sorted = identity(to.len());
     sorted.sort_by_key(|&axis| keys[axis]);
     let shape = sorted.iter().map(|&axis| to[axis]).collect();
-    Some((shape, crate::ir::inverse(&sorted)))
+    Some((shape, inverse(&sorted)))
+}
+
+/// `transpose(reshape(transpose(a)))`, where the first transpose could not sink: if the last one can instead rise through
+/// the reshape, the two meet above it.
+pub(super) fn rise(graph: &mut Graph, at: usize) -> Result<bool, PassError> {
+    let Node { name, op: Op::Transpose { perm }, inputs, .. } = &graph.nodes[at] else { return Ok(false) };
+    let reshaped = inputs[0];
+    let Some((_, Node { op: Op::Reshape, inputs: sources, .. })) = graph.producing_node(reshaped) else {
+        return Ok(false);
+    };
+    let Some((source, first)) = transpose_of(graph, sources[0]).filter(|_| graph.has_one_use(reshaped)) else {
+        return Ok(false);
+    };
+    // Seen from the result, this is a reshape of a transpose of it.
+    let (from, to) = (&graph.value(reshaped).shape, &graph.value(sources[0]).shape);
+    let Some((_, back)) = commute(&inverse(perm), from, to) else { return Ok(false) };
+    let both = inverse(&back).iter().map(|&i| first[i]).collect();
+    let name = name.clone();
+    let op = Op::Transpose { perm: both };
+    let moved = graph.insert_node(at, format!("{name}/transpose"), op, vec![source], None).map_err(at_node(&name))?;
+    let node = &mut graph.nodes[at + 1];
+    node.op = Op::Reshape;
+    node.inputs = vec![moved];
+    Ok(true)
 }
 
 /// `unary(reshape(t))` becomes `reshape(unary(t))` if `t` is a transpose and nothing else reads the reshape.

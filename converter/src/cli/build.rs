@@ -1,0 +1,156 @@
+//! `mote build`: a recipe from checkpoint to measured model file.
+
+use super::convert::{self, Converted};
+use super::convert_report::Report;
+use super::model_file::ModelFile;
+use super::out::print_json;
+use super::table::{Table, facts};
+use super::whole_file::write_whole;
+use super::{Cli, Command, Hinted, Progress, Verdict, print};
+use crate::recipe::{Expected, Loaded, Miss};
+use anyhow::Context;
+use clap::Parser;
+use serde_json::json;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Run a recipe: convert its checkpoint, measure accuracy, size and arena, and compare with the expected figures.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mote build models/digits-cnn                       everything it needs ships with it
+  mote build models/mnist-cnn --data ~/mnist         data from elsewhere
+  mote build models/digits-cnn --accept              these figures are the expected ones from now on
+
+Exit code 1 if accuracy is lower, or file or arena larger, than `expected.toml` beside the recipe says.")]
+pub(super) struct Args {
+    /// A recipe, or the folder with its recipe.toml.
+    recipe: PathBuf,
+    /// The file to write [default: the recipe's name with .mote, in the current folder].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where the recipe's data lie [default: beside the recipe].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Write the figures measured now to expected.toml.
+    #[arg(long)]
+    accept: bool,
+    /// One JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
+    let loaded = Loaded::read(&args.recipe).with_context(|| {
+        let hint = "give a folder with a recipe.toml, such as models/digits-cnn";
+        Hinted::new(format!("cannot use the recipe `{}`", args.recipe.display()), hint)
+    })?;
+    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.mote", loaded.recipe.name)));
+    let convert = convert_args(&loaded, args.data.as_deref(), &output)?;
+    let converted = convert::convert(&convert, progress)?;
+    let measured = figures(&converted)?;
+    let misses = loaded.expected.as_ref().map_or_else(Vec::new, |e| e.misses(&measured));
+    let self_tests = ModelFile::open(&output)?.session.model()?.self_test().count();
+
+    let report = Report { output: &output, converted: &converted, method: convert.method() };
+    if args.json {
+        let misses: Vec<_> = misses
+            .iter()
+            .map(|m| json!({ "figure": m.figure, "expected": m.expected, "measured": m.measured }))
+            .collect();
+        print_json(&json!({
+            "schema": 1,
+            "recipe": loaded.recipe.name,
+            "convert": report.json(),
+            "expected": loaded.expected,
+            "measured": measured,
+            "misses": misses,
+            "held": misses.is_empty(),
+        }))?;
+    } else {
+        print(report.text())?;
+        print(format!("\n{}", comparison(loaded.expected.as_ref(), &measured, &misses)))?;
+        let inspect = format!("mote inspect {}", output.display());
+        print(format!(
+            "\n{}",
+            facts(&[("next", inspect), ("", format!("{self_tests} self-test vectors are in the file"))])
+        ))?;
+    }
+    if args.accept {
+        accept(&loaded, &measured)?;
+        return Ok(Verdict::Pass);
+    }
+    Ok(Verdict::of(misses.is_empty()))
+}
+
+/// The recipe as options of `mote convert`, so that there is one meaning of each.
+fn convert_args(loaded: &Loaded, data: Option<&Path>, output: &Path) -> anyhow::Result<convert::Args> {
+    let recipe = &loaded.recipe;
+    let data = data.unwrap_or(&loaded.folder);
+    let mut words: Vec<OsString> = ["mote", "convert"].map(Into::into).into();
+    words.push(loaded.folder.join(&recipe.checkpoint).into());
+    let mut option = |name: &str, value: OsString| words.extend([OsString::from(name), value]);
+    option("--calibrate", data.join(&recipe.calibrate.path).into());
+    option("--eval", data.join(&recipe.evaluate.path).into());
+    option("--output", output.into());
+    option("--name", (&recipe.name).into());
+    option("--normalize", (&recipe.normalize).into());
+    if let Some(method) = &recipe.method {
+        option("--method", method.into());
+    }
+    if let Some(file) = &recipe.labels_file {
+        option("--labels-file", loaded.folder.join(file).into());
+    }
+    if let Some(file) = &recipe.evaluate.labels {
+        option("--labels", data.join(file).into());
+    }
+    if let Some(n) = recipe.calibrate.samples {
+        option("--samples", n.to_string().into());
+    }
+    if let Some(n) = recipe.evaluate.samples {
+        option("--eval-limit", n.to_string().into());
+    }
+    let cli = Cli::try_parse_from(words).map_err(|e| anyhow::anyhow!("{}", e.render().to_string().trim_end()));
+    match cli.context("the recipe holds a value that `mote convert` refuses")?.command {
+        Command::Convert(args) => Ok(args),
+        other => anyhow::bail!("the recipe turned into {other:?}"),
+    }
+}
+
+fn figures(converted: &Converted) -> anyhow::Result<Expected> {
+    let top1 = |confusion: &Option<crate::validate::accuracy::Confusion>| {
+        // Two digits are what people compare; more would make `expected.toml` depend on the sum of the test set.
+        confusion.as_ref().map(|c| (c.top1() * 1e4).round() / 1e2)
+    };
+    let evaluation = converted.evaluation.as_ref().map(|(_, e)| e);
+    let accuracies = evaluation.and_then(|e| top1(&e.float).zip(top1(&e.stored)));
+    let (float_accuracy, int8_accuracy) = accuracies.context("the recipe's `evaluate` data have no labels")?;
+    let summary = &converted.summary;
+    Ok(Expected { float_accuracy, int8_accuracy, file_bytes: summary.file_bytes, arena_bytes: summary.arena_bytes })
+}
+
+fn comparison(expected: Option<&Expected>, measured: &Expected, misses: &[Miss]) -> Table {
+    let mut table = Table::new(&["figure", ">measured", ">expected", ""]);
+    let mut row = |figure: &str, measured: String, expected: Option<String>| {
+        let missed = misses.iter().any(|m| m.figure == figure);
+        let verdict = match (&expected, missed) {
+            (None, _) => "nothing expected yet",
+            (_, true) => "MISSED",
+            _ => "held",
+        };
+        table.row(&[figure, &measured, &expected.unwrap_or_else(|| "-".into()), verdict]);
+    };
+    let percent = |v: f64| format!("{v:.2} %");
+    row("float accuracy", percent(measured.float_accuracy), expected.map(|e| percent(e.float_accuracy)));
+    row("int8 accuracy", percent(measured.int8_accuracy), expected.map(|e| percent(e.int8_accuracy)));
+    row("file bytes", measured.file_bytes.to_string(), expected.map(|e| e.file_bytes.to_string()));
+    row("arena bytes", measured.arena_bytes.to_string(), expected.map(|e| e.arena_bytes.to_string()));
+    table
+}
+
+fn accept(loaded: &Loaded, measured: &Expected) -> anyhow::Result<()> {
+    let head = "# Written by `mote build --accept`; `mote build` fails when a figure gets worse than this.\n";
+    let text = head.to_string() + &toml::to_string(measured)?;
+    let path = loaded.folder.join("expected.toml");
+    write_whole(&path, text.as_bytes())
+}

@@ -1,0 +1,254 @@
+//! What is in a model file: the data behind `mote inspect`.
+
+mod facts;
+#[cfg(test)]
+mod tests;
+
+pub use facts::Facts;
+
+use crate::validate::source_shape;
+use mote_runtime::format::{DType, FORMAT_VERSION, HEADER_BYTES, Instruction, Port, Rounding, Section};
+use mote_runtime::{AlignedBytes, LoadError, Model};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Everything worth telling about a file. Serialized as the command's JSON object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Version of this object's layout.
+    pub schema: u32,
+    /// Name of the network.
+    pub name: String,
+    /// Version of the file format.
+    pub format_version: u16,
+    /// Version of the model, for refusing downgrades.
+    pub model_version: u32,
+    /// Bytes of the file.
+    pub file_bytes: u32,
+    /// In file order.
+    pub sections: Vec<SectionSummary>,
+    /// Bytes of RAM that a run needs.
+    pub arena_bytes: u32,
+    /// `tflite` or `single`.
+    pub rounding: String,
+    /// What the caller gives.
+    pub inputs: Vec<PortSummary>,
+    /// What the caller gets.
+    pub outputs: Vec<PortSummary>,
+    /// In execution order.
+    pub instructions: Vec<InstructionSummary>,
+    /// Multiply-accumulates in all.
+    pub macs: u64,
+    /// Number of self-test vectors.
+    pub self_tests: u32,
+    /// The payload matches its SHA-256.
+    pub sha256_ok: bool,
+    /// SHA-256 of the payload, in hexadecimal.
+    pub sha256: String,
+    /// The file carries a signature (not checked here).
+    pub signed: bool,
+    /// Where it came from.
+    pub provenance: Provenance,
+}
+
+/// One section of the file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SectionSummary {
+    /// `program`, `meta`, `weights`, `self_test`.
+    pub name: String,
+    /// From the start of the file.
+    pub offset: u32,
+    /// Length.
+    pub bytes: u32,
+}
+
+/// One input or output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PortSummary {
+    /// Name in the source file.
+    pub name: String,
+    /// Element type in the arena.
+    pub dtype: String,
+    /// Shape in the arena.
+    pub shape: Vec<u32>,
+    /// `real = scale * (stored - zero_point)`.
+    pub scale: f32,
+    /// See `scale`.
+    pub zero_point: i32,
+    /// Element type in the source network.
+    pub source_dtype: String,
+    /// Shape in the source network.
+    pub source_shape: Vec<u32>,
+    /// Stored axis `i` is axis `source_axes[i]` of the source.
+    pub source_axes: Vec<u8>,
+    /// First byte in the arena.
+    pub arena_offset: u32,
+    /// Bytes in the arena.
+    pub arena_bytes: u32,
+}
+
+/// One instruction.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InstructionSummary {
+    /// Position in the program.
+    pub index: usize,
+    /// Kernel name.
+    pub op: String,
+    /// Source node, empty if the file is stripped.
+    pub node: String,
+    /// Shape of the first operand.
+    pub input_shape: Vec<u32>,
+    /// Shape of the result.
+    pub output_shape: Vec<u32>,
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Bytes of constants it reads: weights, bias, multipliers, tables.
+    pub weight_bytes: u32,
+    /// Arena range it writes, first byte and one past the last.
+    pub writes: [u32; 2],
+    /// Scale of the result, 0 if it is float32; `None` if the file does not say (see `Meta::result_params`).
+    pub scale: Option<f32>,
+    /// Zero point of the result.
+    pub zero_point: Option<i32>,
+}
+
+/// Where a file came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Provenance {
+    /// Version of the converter.
+    pub converter: String,
+    /// SHA-256 of the source model in hexadecimal, or empty.
+    pub source_sha256: String,
+    /// SHA-256 over the calibration inputs in hexadecimal, or empty.
+    pub calibration_sha256: String,
+    /// How inputs were normalised.
+    pub normalization: String,
+    /// Class names.
+    pub labels: Vec<String>,
+    /// Top-1 accuracy, float and stored, 0 to 1, as measured at conversion.
+    pub accuracy: Option<(f64, f64)>,
+}
+
+/// Why a file cannot be inspected.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The runtime refuses the file.
+    #[error("{0}")]
+    Load(LoadError),
+}
+
+impl Summary {
+    /// Reads a file's bytes (any alignment).
+    pub fn from_blob(blob: &[u8]) -> Result<Self, InspectError> {
+        let file = AlignedBytes::copy_of(blob);
+        let model = Model::load(&file).map_err(InspectError::Load)?;
+        let meta = model.meta();
+        let mut names = meta.port_names.lines();
+        let mut port = |port: &Port| PortSummary::of(port, names.next().unwrap_or_default());
+        let inputs: Vec<PortSummary> = model.inputs().iter().map(&mut port).collect();
+        let outputs: Vec<PortSummary> = model.outputs().iter().map(&mut port).collect();
+        let instructions = instructions(&model);
+        let payload = Sha256::digest(model.as_bytes().get(HEADER_BYTES..).unwrap_or_default());
+        Ok(Self {
+            schema: 1,
+            name: meta.name.into(),
+            format_version: FORMAT_VERSION,
+            model_version: model.model_version(),
+            file_bytes: model.as_bytes().len() as u32,
+            sections: SECTIONS.iter().map(|&(section, name)| SectionSummary::of(&model, section, name)).collect(),
+            arena_bytes: model.arena_bytes(),
+            rounding: match model.rounding() {
+                Rounding::Single => "single".into(),
+                Rounding::Tflite => "tflite".into(),
+            },
+            inputs,
+            outputs,
+            macs: instructions.iter().map(|i| i.macs).sum(),
+            instructions,
+            self_tests: model.self_test().count() as u32,
+            sha256_ok: payload[..] == model.sha256()[..],
+            sha256: hex(model.sha256()),
+            signed: model.signature().is_some(),
+            provenance: Provenance {
+                converter: meta.converter.into(),
+                source_sha256: hex(meta.source_sha256),
+                calibration_sha256: hex(meta.calibration_sha256),
+                normalization: meta.normalization.into(),
+                labels: meta.labels.lines().map(String::from).collect(),
+                accuracy: meta.accuracy_ppm.map(|(float, stored)| (f64::from(float) / 1e6, f64::from(stored) / 1e6)),
+            },
+        })
+    }
+}
+
+const SECTIONS: [(Section, &str); 4] = [
+    (Section::Program, "program"),
+    (Section::Meta, "meta"),
+    (Section::Weights, "weights"),
+    (Section::SelfTest, "self_test"),
+];
+
+impl SectionSummary {
+    fn of(model: &Model, section: Section, name: &str) -> Self {
+        let bytes = model.section(section);
+        let offset = bytes.as_ptr().addr().saturating_sub(model.as_bytes().as_ptr().addr());
+        Self { name: name.into(), offset: offset as u32, bytes: bytes.len() as u32 }
+    }
+}
+
+impl PortSummary {
+    fn of(port: &Port, name: &str) -> Self {
+        Self {
+            name: name.into(),
+            dtype: dtype_name(port.dtype).into(),
+            shape: port.shape.to_vec(),
+            scale: port.scale,
+            zero_point: port.zero_point,
+            source_dtype: dtype_name(port.source_dtype).into(),
+            source_shape: source_shape(port),
+            source_axes: port.source_axes.to_vec(),
+            arena_offset: port.offset,
+            arena_bytes: port.bytes().unwrap_or(0),
+        }
+    }
+}
+
+/// Name of an element type as NumPy spells it.
+pub fn dtype_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::I8 => "int8",
+        DType::U8 => "uint8",
+        DType::I16 => "int16",
+        DType::I32 => "int32",
+        DType::I64 => "int64",
+        DType::F16 => "float16",
+        DType::F32 => "float32",
+    }
+}
+
+fn instructions(model: &Model) -> Vec<InstructionSummary> {
+    let meta = model.meta();
+    let mut names = meta.node_names.lines();
+    let mut params = meta.result_params.chunks_exact(8).map(|c| c.split_at(4));
+    let describe = |(index, instruction): (usize, Instruction)| {
+        let facts = Facts::of(&instruction);
+        let (scale, zero_point) = params.next().unwrap_or_default();
+        InstructionSummary {
+            index,
+            op: instruction.name().into(),
+            node: names.next().unwrap_or_default().into(),
+            input_shape: facts.x_shape,
+            output_shape: facts.y_shape,
+            macs: facts.macs,
+            weight_bytes: facts.weight_bytes,
+            writes: facts.writes,
+            scale: scale.try_into().ok().map(f32::from_le_bytes),
+            zero_point: zero_point.try_into().ok().map(i32::from_le_bytes),
+        }
+    };
+    model.instructions().enumerate().map(describe).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,159 @@
+//! `models/<name>/recipe.toml`: which checkpoint, which data, how to quantize; `expected.toml`: the figures to reach.
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A recipe, as its file spells it. Paths are relative to the recipe's folder, or to another data folder if one is given.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the network, and of the file that is written.
+    pub name: String,
+    /// ONNX file beside the recipe.
+    pub checkpoint: PathBuf,
+    /// As `mote convert --normalize` takes it.
+    #[serde(default = "none")]
+    pub normalize: String,
+    /// File with the names of the classes, one per line, beside the recipe.
+    pub labels_file: Option<PathBuf>,
+    /// Range method, as `mote convert --method` takes it.
+    pub method: Option<String>,
+    /// Data that the ranges are chosen from.
+    pub calibrate: DataSource,
+    /// Labelled data that accuracy is measured on; none of the calibration data.
+    pub evaluate: DataSource,
+}
+
+fn none() -> String {
+    "none".into()
+}
+
+/// A data set of a recipe.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSource {
+    /// File or folder.
+    pub path: PathBuf,
+    /// Labels, if they are in a file of their own.
+    pub labels: Option<PathBuf>,
+    /// Take at most this many samples: for calibration spread evenly, else the first ones.
+    pub samples: Option<usize>,
+}
+
+/// Figures of a recipe, as measured when they were last accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Top-1 accuracy of the float network, in percent.
+    pub float_accuracy: f64,
+    /// Top-1 accuracy of the `.mote` file, in percent.
+    pub int8_accuracy: f64,
+    /// Bytes of the `.mote` file.
+    pub file_bytes: u32,
+    /// Bytes of arena.
+    pub arena_bytes: u32,
+}
+
+/// A figure that is no longer what it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Miss {
+    /// Which figure.
+    pub figure: &'static str,
+    /// As accepted.
+    pub expected: f64,
+    /// As measured now.
+    pub measured: f64,
+}
+
+/// Accuracy may fall by this many points before a recipe fails: other processors round float sums differently.
+pub const ACCURACY_POINTS: f64 = 0.25;
+/// Sizes may grow by this share before a recipe fails.
+pub const GROWTH: f64 = 0.03;
+
+impl Expected {
+    /// The figures of `measured` that are worse than accepted.
+    pub fn misses(&self, measured: &Self) -> Vec<Miss> {
+        let accuracy = |figure, expected: f64, measured: f64| {
+            (measured < expected - ACCURACY_POINTS).then_some(Miss { figure, expected, measured })
+        };
+        let size = |figure, expected: u32, measured: u32| {
+            let (expected, measured) = (f64::from(expected), f64::from(measured));
+            (measured > expected * (1.0 + GROWTH)).then_some(Miss { figure, expected, measured })
+        };
+        [
+            accuracy("float accuracy", self.float_accuracy, measured.float_accuracy),
+            accuracy("int8 accuracy", self.int8_accuracy, measured.int8_accuracy),
+            size("file bytes", self.file_bytes, measured.file_bytes),
+            size("arena bytes", self.arena_bytes, measured.arena_bytes),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// A recipe or its figures cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum RecipeError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path} is no recipe: {source}")]
+    Parse { path: PathBuf, source: Box<toml::de::Error> },
+}
+
+/// A recipe and where it lies.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The figures beside it, if there are any.
+    pub expected: Option<Expected>,
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RecipeError> {
+    let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
+    toml::from_str(&text).map_err(|source| RecipeError::Parse { path: path.into(), source: Box::new(source) })
+}
+
+impl Loaded {
+    /// Reads a recipe: `path` is its folder or its file.
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let file = if path.is_dir() { path.join("recipe.toml") } else { path.into() };
+        let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        let recipe: Recipe = read(&file)?;
+        let expected = folder.join("expected.toml");
+        let expected = if expected.exists() { Some(read(&expected)?) } else { None };
+        Ok(Self { recipe, folder, expected })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures() -> Expected {
+        Expected { float_accuracy: 99.0, int8_accuracy: 98.8, file_bytes: 1000, arena_bytes: 500 }
+    }
+
+    #[test]
+    fn better_figures_and_small_growth_pass() {
+        let measured = Expected { int8_accuracy: 99.5, file_bytes: 1030, arena_bytes: 400, ..figures() };
+        assert_eq!(figures().misses(&measured), []);
+    }
+
+    #[test]
+    fn every_worse_figure_is_named() {
+        let measured = Expected { float_accuracy: 98.7, int8_accuracy: 98.0, file_bytes: 1031, arena_bytes: 516 };
+        let names: Vec<_> = figures().misses(&measured).into_iter().map(|m| m.figure).collect();
+        assert_eq!(names, ["float accuracy", "int8 accuracy", "file bytes", "arena bytes"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let text = "name = 'x'\ncheckpoint = 'm.onnx'\nfoo = 1\ncalibrate = {path = 'a'}\nevaluate = {path = 'b'}";
+        assert!(toml::from_str::<Recipe>(text).unwrap_err().to_string().contains("foo"));
+    }
+}
