@@ -1,11 +1,79 @@
-use super::{Limits, Memory};
+use super::conv2d::MAX_TAPS;
+use super::scales::Scales;
+use super::{Limits, Memory, product};
+use crate::arch;
 use crate::error::Fault;
 use crate::format::instruction::FullyConnected;
+use core::num::NonZeroUsize;
 
-pub(crate) fn check(_op: &FullyConnected, _limits: &Limits) -> Result<(), Fault> {
-    Err(Fault::Unsupported)
+/// Fully connected: `y[r, o] = clamp(requantize(dot(x[r], weights[o]) + bias[o]) + y_zero_point)`.
+///
+/// | name | shape | type | scale | zero point |
+/// |---|---|---|---|---|
+/// | `x` | `[rows, in_n]` | i8 | per tensor | folded into `bias` |
+/// | `weights` | `[out_n, in_n]` | i8 | per channel `out_n`, or per tensor | 0 |
+/// | `bias` | `[out_n]` | i32 | `x_scale * w_scale[o]` | 0 |
+/// | `y` | `[rows, out_n]` | i8 | per tensor | `y_zero_point` |
+///
+/// Bit-exact with the TFLite int8 reference kernel when the rounding is `Tflite`. Source: LiteRT 8-bit quantization
+/// specification.
+///
+/// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
+pub(crate) fn fully_connected(
+    op: &FullyConnected,
+    x: &[i8],
+    weights: &[i8],
+    bias: &[i32],
+    scales: &Scales<'_>,
+    y: &mut [i8],
+) -> Option<()> {
+    let in_n = NonZeroUsize::new(op.in_n as usize)?;
+    let out_n = NonZeroUsize::new(op.out_n as usize)?;
+    for (x, y) in x.chunks_exact(in_n.get()).zip(y.chunks_exact_mut(out_n.get())) {
+        let mut filters = weights.chunks_exact(in_n.get());
+        let mut biases = bias.iter();
+        let mut channel = 0;
+        for y4 in y.chunks_mut(4) {
+            if let Ok(y4) = <&mut [i8; 4]>::try_from(&mut *y4) {
+                let w = [filters.next()?, filters.next()?, filters.next()?, filters.next()?];
+                let acc = [*biases.next()?, *biases.next()?, *biases.next()?, *biases.next()?];
+                for (y, acc) in y4.iter_mut().zip(arch::dot_offset_i8x4(x, w, 0, acc)) {
+                    *y = scales.output(channel, acc);
+                    channel = channel.wrapping_add(1);
+                }
+            } else {
+                for y in y4 {
+                    let acc = arch::dot_offset_i8(x, filters.next()?, 0, *biases.next()?);
+                    *y = scales.output(channel, acc);
+                    channel = channel.wrapping_add(1);
+                }
+            }
+        }
+    }
+    Some(())
 }
 
-pub(crate) fn run(_op: &FullyConnected, _memory: &mut Memory) -> Option<()> {
-    None
+pub(crate) fn check(op: &FullyConnected, limits: &Limits) -> Result<(), Fault> {
+    if op.in_n > MAX_TAPS {
+        return Err(Fault::Shape);
+    }
+    limits.weights::<i8>(op.weights, product(&[op.out_n, op.in_n])?)?;
+    limits.weights::<i32>(op.bias, op.out_n)?;
+    op.requantize.check(op.out_n, limits)?;
+    let x = limits.arena::<i8>(op.x, product(&[op.rows, op.in_n])?)?;
+    let y = limits.arena::<i8>(op.y, product(&[op.rows, op.out_n])?)?;
+    x.disjoint(y)
 }
+
+pub(crate) fn run(op: &FullyConnected, memory: &mut Memory) -> Option<()> {
+    let weights = memory.weights(op.weights, op.out_n.checked_mul(op.in_n)?)?;
+    let bias = memory.weights(op.bias, op.out_n)?;
+    let scales = op.requantize.scales(op.out_n, memory)?;
+    let (x_len, y_len) = (op.rows.checked_mul(op.in_n)?, op.rows.checked_mul(op.out_n)?);
+    let (x, y) = memory.x_y(op.x, x_len, op.y, y_len)?;
+    fully_connected(op, x, weights, bias, &scales, y)
+}
+
+#[cfg(test)]
+#[path = "fully_connected/tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! Integer arithmetic that stands in for real scales: from accumulators to stored values.
+//!
+//! A real factor is a Q0.31 mantissa and a power of two, see [`Multiplier`]. Every function here is total: it gives
+//! the same bytes on every target for every argument, and never panics.
+
+use crate::format::Rounding;
+use crate::format::instruction::Multiplier;
+
+/// `acc * multiplier * 2^(shift - 31)`, rounded as `rounding` says. `multiplier` is 0 or more; a `shift` outside
+/// `[-31, 30]` counts as the nearest bound.
+///
+/// | rounding | arithmetic | ties | too large for `i32` |
+/// |---|---|---|---|
+/// | [`Rounding::Tflite`] | shift left, saturating rounding doubling high multiply, rounding divide | up, then away from zero | the left shift wraps |
+/// | [`Rounding::Single`] | 64-bit product, add half, arithmetic shift | up | saturates |
+///
+/// `Tflite` equals `MultiplyByQuantizedMultiplier` of the TensorFlow Lite reference kernels (double rounding).
+#[inline]
+pub fn requantize(acc: i32, multiplier: i32, shift: i8, rounding: Rounding) -> i32 {
+    let shift = i32::from(shift).max(-31).min(30);
+    match rounding {
+        Rounding::Tflite => {
+            let shifted = acc.wrapping_shl(shift.max(0) as u32);
+            rounding_divide_by_power_of_two(doubling_high_multiply(shifted, multiplier), (-shift).max(0) as u32)
+        }
+        Rounding::Single => {
+            let product = i64::from(acc) * i64::from(multiplier);
+            if shift <= -2 {
+                // The half lies in the high word, so the low word cannot change the result.
+                let down = (-1 - shift) as u32;
+                ((product >> 32) as i32).wrapping_add(1 << (down - 1)) >> down
+            } else {
+                let down = (31 - shift) as u32;
+                saturate((product + (1i64 << (down - 1))) >> down)
+            }
+        }
+    }
+}
+
+/// The high half of `2 * a * b`, rounded to nearest, ties up; saturates the one product that does not fit.
+#[inline]
+pub fn doubling_high_multiply(a: i32, b: i32) -> i32 {
+    // gemmlowp adds `1 - 2^30` to negative products and truncates, which is the same as adding 2^30 and flooring.
+    saturate((i64::from(a) * i64::from(b) + (1 << 30)) >> 31)
+}
+
+/// `x / 2^exponent`, rounded to nearest, ties away from zero. An exponent of 32 or more gives 0.
+#[inline]
+pub fn rounding_divide_by_power_of_two(x: i32, exponent: u32) -> i32 {
+    if exponent > 31 {
+        return 0;
+    }
+    let mask = (1u32 << exponent).wrapping_sub(1);
+    let remainder = x as u32 & mask;
+    let threshold = (mask >> 1) + u32::from(x < 0);
+    (x >> exponent) + i32::from(remainder > threshold)
+}
+
+#[inline]
+fn saturate(x: i64) -> i32 {
+    x.max(i64::from(i32::MIN)).min(i64::from(i32::MAX)) as i32
+}
+
+impl Multiplier {
+    /// The factor 0.
+    pub const ZERO: Self = Self { multiplier: 0, shift: 0 };
+
+    /// The nearest multiplier to `real`, ties away from zero, as `QuantizeMultiplier` of TensorFlow Lite.
+    ///
+    /// Gives [`Multiplier::ZERO`] for factors below `2^-32`, for negative ones and for NaN; the largest multiplier for
+    /// factors of `2^30` and more.
+    pub fn from_real(real: f64) -> Self {
+        if real.is_nan() || real <= 0.0 {
+            return Self::ZERO;
+        }
+        let bits = real.to_bits();
+        // real = mantissa * 2^(exponent - 53) with mantissa in [2^52, 2^53). Subnormal numbers are far below 2^-32.
+        let exponent = ((bits >> 52) & 0x7ff) as i32 - 1022;
+        let mantissa = (bits & ((1 << 52) - 1)) | (1 << 52);
+        let rounded = (mantissa + (1 << 21)) >> 22;
+        let (rounded, shift) = if rounded == 1 << 31 { (1 << 30, exponent + 1) } else { (rounded, exponent) };
+        if shift < -31 {
+            Self::ZERO
+        } else if shift > 30 {
+            Self { multiplier: i32::MAX, shift: 30 }
+        } else {
+            Self { multiplier: rounded as i32, shift: shift as i8 }
+        }
+    }
+
+    /// `x` times this factor; see [`requantize`].
+    #[inline]
+    pub fn apply(self, x: i32, rounding: Rounding) -> i32 {
+        requantize(x, self.multiplier, self.shift, rounding)
+    }
+}
+
+#[cfg(test)]
+#[path = "fixed_point/tests.rs"]
+mod tests;
