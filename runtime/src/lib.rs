@@ -9,9 +9,11 @@ compile_error!("mote-runtime reads models in place and needs a little-endian tar
 
 #[cfg(feature = "std")]
 mod aligned;
+mod arch;
 mod arena;
 mod engine;
 mod error;
+pub mod fixed_point;
 pub mod format;
 mod header;
 mod include;

@@ -18,6 +18,13 @@ pub struct Hwc {
     pub c: u32,
 }
 
+impl Hwc {
+    /// Number of elements, or `None` if it does not fit `u32`.
+    pub fn elements(self) -> Option<u32> {
+        self.h.checked_mul(self.w)?.checked_mul(self.c)
+    }
+}
+
 /// A sliding window. Padding at the bottom and right follows from the output size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -1,7 +1,7 @@
 use super::window::Runs;
 use super::{Limits, Memory, parameter, product};
 use crate::error::Fault;
-use crate::format::instruction::Pool2d;
+use crate::format::instruction::{Hwc, Pool2d, Window};
 use core::num::{NonZeroU32, NonZeroUsize};
 
 /// Channels whose sums are held on the stack at a time.
@@ -66,13 +66,16 @@ fn divide_half_away(sum: i32, count: NonZeroU32) -> i32 {
 
 pub(crate) fn check(op: &Pool2d, limits: &Limits) -> Result<(), Fault> {
     check_pool(op, limits)?;
-    // Sizes with padding must be positions too.
-    let padded = |size: u32, before: u32, after: u32| {
-        let n = u64::from(size) + u64::from(before) + u64::from(after);
-        if n <= i32::MAX as u64 / 2 { Ok(()) } else { Err(Fault::Shape) }
+    check_padding(op.x_shape, &op.window, op.pad_bottom, op.pad_right)
+}
+
+/// Sizes with their padding are positions too.
+pub(crate) fn check_padding(x: Hwc, window: &Window, bottom: u32, right: u32) -> Result<(), Fault> {
+    let fits = |size: u32, before: u32, after: u32| {
+        size.checked_add(before).and_then(|n| n.checked_add(after)).is_some_and(|n| n <= i32::MAX as u32 / 2)
     };
-    padded(op.x_shape.h, op.window.pad_top, op.pad_bottom)?;
-    padded(op.x_shape.w, op.window.pad_left, op.pad_right)
+    let all_fit = fits(x.h, window.pad_top, bottom) && fits(x.w, window.pad_left, right);
+    if all_fit { Ok(()) } else { Err(Fault::Shape) }
 }
 
 /// The rules that average and max pooling share.

@@ -34,8 +34,7 @@ pub(crate) fn conv2d(
     let groups = NonZeroUsize::new(op.groups as usize)?;
     let group_in = op.x_shape.c as usize / groups;
     let group_out = NonZeroUsize::new(op.y_shape.c as usize / groups)?;
-    let filter_len =
-        (op.window.kernel_h as usize).wrapping_mul(op.window.kernel_w as usize).wrapping_mul(group_in);
+    let filter_len = (op.window.kernel_h as usize).wrapping_mul(op.window.kernel_w as usize).wrapping_mul(group_in);
     let mut y_groups = y.chunks_exact_mut(group_out.get());
     for y_row in 0..op.y_shape.h {
         let row_taps = rows.taps(y_row);
@@ -43,8 +42,14 @@ pub(crate) fn conv2d(
             let runs = Runs::new(&op.window, op.x_shape, group_in, row_taps, columns.taps(y_column));
             let mut channel = 0;
             for group in 0..groups.get() {
-                let patch =
-                    Patch { x: x.get(group.wrapping_mul(group_in)..)?, weights, bias, filter_len, runs, zero: op.x_zero_point };
+                let patch = Patch {
+                    x: x.get(group.wrapping_mul(group_in)..)?,
+                    weights,
+                    bias,
+                    filter_len,
+                    runs,
+                    zero: op.x_zero_point,
+                };
                 for y4 in y_groups.next()?.chunks_mut(4) {
                     if let Ok(y4) = <&mut [i8; 4]>::try_from(&mut *y4) {
                         let acc = patch.four_sums(channel)?;
@@ -111,11 +116,11 @@ impl Patch<'_> {
 pub(crate) fn check(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
     let (x, y) = (op.x_shape, op.y_shape);
     op.window.check(x, y)?;
-    let (group_in, taps) = check_groups(x.c, y.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
-    if taps > MAX_TAPS || group_in == 0 {
+    let filter_len = check_groups(x.c, y.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
+    if filter_len > MAX_TAPS {
         return Err(Fault::Shape);
     }
-    limits.weights::<i8>(op.weights, product(&[y.c, taps])?)?;
+    limits.weights::<i8>(op.weights, product(&[y.c, filter_len])?)?;
     limits.weights::<i32>(op.bias, y.c)?;
     op.requantize.check(y.c, limits)?;
     let x = limits.arena::<i8>(op.x, product(&[x.h, x.w, x.c])?)?;
@@ -123,19 +128,12 @@ pub(crate) fn check(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
     x.disjoint(y)
 }
 
-/// Input channels per group, and the weights of one filter.
-pub(crate) fn check_groups(
-    in_c: u32,
-    out_c: u32,
-    groups: u32,
-    kernel_h: u32,
-    kernel_w: u32,
-) -> Result<(u32, u32), Fault> {
-    let group_in = in_c.checked_div(groups).ok_or(Fault::Shape)?;
-    if in_c % groups != 0 || out_c % groups != 0 {
+/// Weights of one filter; the groups must divide both channel counts.
+pub(crate) fn check_groups(in_c: u32, out_c: u32, groups: u32, kernel_h: u32, kernel_w: u32) -> Result<u32, Fault> {
+    if groups == 0 || in_c % groups != 0 || out_c % groups != 0 {
         return Err(Fault::Shape);
     }
-    Ok((group_in, product(&[kernel_h, kernel_w, group_in])?))
+    product(&[kernel_h, kernel_w, in_c / groups])
 }
 
 pub(crate) fn run(op: &Conv2d, memory: &mut Memory) -> Option<()> {

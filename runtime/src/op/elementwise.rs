@@ -134,7 +134,7 @@ pub(crate) fn check_unary<T: Pod>(x: u32, y: u32, len: u32, limits: &Limits) -> 
 }
 
 /// The output, already holding the input: the kernel changes it in place.
-pub(crate) fn in_place<T: Pod>(memory: &mut Memory, x: u32, y: u32, len: u32) -> Option<&mut [T]> {
+pub(crate) fn in_place<'s, T: Pod>(memory: &'s mut Memory, x: u32, y: u32, len: u32) -> Option<&'s mut [T]> {
     if x != y {
         let (x, y) = memory.x_y::<T, T>(x, len, y, len)?;
         y.iter_mut().zip(x).for_each(|(y, &x)| *y = x);

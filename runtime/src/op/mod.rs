@@ -24,6 +24,9 @@ pub mod strided_copy;
 pub mod transpose;
 
 pub mod dispatch;
+mod elementwise;
+mod scales;
+mod window;
 
 use crate::error::Fault;
 use crate::format::Rounding;

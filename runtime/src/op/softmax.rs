@@ -81,11 +81,11 @@ fn exp_near_zero(x: i32) -> i32 {
     EXP_MINUS_EIGHTH.wrapping_add(doubling_high_multiply(EXP_MINUS_EIGHTH, t.wrapping_add(tail)))
 }
 
-/// `2^31 / sum`-like mantissa in Q31, and by how many bits the sum exceeds 1.
+/// One over the sum as a Q31 mantissa, and by how many bits (wrapping below 0) the sum exceeds 1.
 fn reciprocal(sum: u32) -> (i32, u32) {
     let headroom = sum.leading_zeros();
     let fraction = sum.wrapping_shl(headroom).wrapping_sub(1 << 31) as i32;
-    (one_over_one_plus(fraction), SUM_INTEGER_BITS.wrapping_sub(headroom.wrapping_add(0)))
+    (one_over_one_plus(fraction), SUM_INTEGER_BITS.wrapping_sub(headroom))
 }
 
 /// `1 / (1 + x)` in Q31 for `x` in `[0, 1)`: three Newton-Raphson steps on half the denominator.
@@ -95,8 +95,8 @@ fn one_over_one_plus(x: i32) -> i32 {
     const FORTY_EIGHT_SEVENTEENTHS: i32 = 1_515_870_810;
     const MINUS_THIRTY_TWO_SEVENTEENTHS: i32 = -1_010_580_540;
     let half_denominator = ((i64::from(x) + i64::from(i32::MAX) + 1) / 2) as i32;
-    let mut y = FORTY_EIGHT_SEVENTEENTHS
-        .wrapping_add(doubling_high_multiply(half_denominator, MINUS_THIRTY_TWO_SEVENTEENTHS));
+    let mut y =
+        FORTY_EIGHT_SEVENTEENTHS.wrapping_add(doubling_high_multiply(half_denominator, MINUS_THIRTY_TWO_SEVENTEENTHS));
     for _ in 0..3 {
         let error = ONE.wrapping_sub(doubling_high_multiply(half_denominator, y));
         y = y.wrapping_add(saturating_shift_left(doubling_high_multiply(y, error), 2));
