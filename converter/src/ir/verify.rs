@@ -16,7 +16,7 @@ pub enum VerifyError {
     #[error("node `{node}` writes `{value}`, which is already {by}")]
     Rewritten { node: String, value: String, by: &'static str },
     #[error("node `{node}`: {source}")]
-    Shape { node: String, source: ShapeError },
+    Shape { node: String, source: Box<ShapeError> },
     #[error("node `{node}` makes shape {inferred:?}, but its value `{value}` says {declared:?}")]
     WrongShape { node: String, value: String, inferred: Vec<usize>, declared: Vec<usize> },
     #[error("constant `{value}` of shape {shape:?} holds {got} elements and says {constant_shape:?}")]
@@ -66,7 +66,9 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
                 return Err(VerifyError::Order { node: name(), value: graph.value(*input).name.clone() });
             }
         }
-        if let Some(Activation { min, max }) = clamp(&node.op).filter(|a| !(a.min <= a.max)) {
+        // Neither bound may be NaN: comparing with NaN is false.
+        let ordered = |a: &Activation| a.min <= a.max;
+        if let Some(Activation { min, max }) = clamp(&node.op).filter(|a| !ordered(a)) {
             return Err(VerifyError::Clamp { node: name(), min, max });
         }
         let output = graph.value(node.output);
@@ -75,7 +77,7 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
         }
         let inputs: Vec<&[usize]> = node.inputs.iter().map(|i| graph.value(*i).shape.as_slice()).collect();
         let inferred = infer_shape(&node.op, &inputs, Some(&output.shape))
-            .map_err(|source| VerifyError::Shape { node: name(), source })?;
+            .map_err(|source| VerifyError::Shape { node: name(), source: Box::new(source) })?;
         if inferred != output.shape {
             let (value, declared) = (output.name.clone(), output.shape.clone());
             return Err(VerifyError::WrongShape { node: name(), value, inferred, declared });

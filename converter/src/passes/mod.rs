@@ -12,6 +12,7 @@ mod fold_constants;
 mod fuse_activations;
 mod fuse_bias;
 mod fuse_pads;
+mod lower_axes;
 mod lower_scale_shift;
 mod merge_reshapes;
 mod query;
@@ -30,6 +31,7 @@ pub use fold_constants::FoldConstants;
 pub use fuse_activations::FuseActivations;
 pub use fuse_bias::FuseBias;
 pub use fuse_pads::FusePads;
+pub use lower_axes::LowerAxes;
 pub use lower_scale_shift::LowerScaleShift;
 pub use merge_reshapes::MergeReshapes;
 pub use recompose::Recompose;
@@ -50,14 +52,14 @@ pub trait Pass: Sync {
 pub enum PassError {
     /// The graph was broken before any pass ran.
     #[error("the imported graph is not valid: {0}")]
-    Input(VerifyError),
+    Input(Box<VerifyError>),
     /// A pass left a broken graph.
     #[error("pass `{pass}` broke the graph: {source}; please report it with the model")]
     Verify {
         /// Name of the pass.
         pass: &'static str,
         /// What is broken.
-        source: VerifyError,
+        source: Box<VerifyError>,
     },
     /// The rewrites feed each other for ever.
     #[error("pass `{pass}` still fires after {rounds} rounds; please report it with the model")]
@@ -73,7 +75,7 @@ pub enum PassError {
         /// Name of the node.
         node: String,
         /// What does not fit.
-        source: ShapeError,
+        source: Box<ShapeError>,
     },
     /// A pass left nodes that depend on each other in a circle.
     #[error(transparent)]
@@ -113,6 +115,7 @@ pub const DEFAULT: &[&dyn Pass] = &[
     &FoldBatchNorm,
     &LowerScaleShift,
     &FuseActivations,
+    &LowerAxes,
     &DeadCode,
 ];
 
@@ -135,7 +138,7 @@ pub fn run(
     graph: &mut Graph,
     after: &mut dyn FnMut(&str, &Graph),
 ) -> Result<Vec<PassReport>, PassError> {
-    verify(graph).map_err(PassError::Input)?;
+    verify(graph).map_err(|e| PassError::Input(Box::new(e)))?;
     let mut reports: Vec<_> = passes.iter().map(|p| PassReport { name: p.name(), rewrites: 0 }).collect();
     let mut last_fired = None;
     for _ in 0..MAX_ROUNDS {
@@ -145,16 +148,20 @@ pub fn run(
             if rewrites > 0 {
                 fired = Some(pass.name());
                 report.rewrites += rewrites;
-                verify(graph).map_err(|source| PassError::Verify { pass: pass.name(), source })?;
+                verify(graph).map_err(|source| broken(pass.name(), source))?;
                 after(pass.name(), graph);
             }
         }
         last_fired = fired;
         if fired.is_none() {
             graph.compact();
-            verify(graph).map_err(|source| PassError::Verify { pass: "compact", source })?;
+            verify(graph).map_err(|source| broken("compact", source))?;
             return Ok(reports);
         }
     }
     Err(PassError::NoConvergence { pass: last_fired.unwrap_or_default(), rounds: MAX_ROUNDS })
+}
+
+fn broken(pass: &'static str, source: VerifyError) -> PassError {
+    PassError::Verify { pass, source: Box::new(source) }
 }

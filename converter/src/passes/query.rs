@@ -7,7 +7,7 @@ use super::PassError;
 /// Names the node in a shape error.
 pub(super) fn at_node(node: &str) -> impl FnOnce(ShapeError) -> PassError {
     let node = node.to_owned();
-    |source| PassError::Shape { node, source }
+    |source| PassError::Shape { node, source: Box::new(source) }
 }
 
 /// The elements of a float constant.

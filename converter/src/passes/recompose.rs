@@ -100,17 +100,13 @@ fn product_behind(graph: &Graph, id: ValueId) -> Option<Product> {
 }
 
 fn recognise(graph: &Graph, product: &Product) -> Option<(Unary, ValueId)> {
-    match product.values.as_slice() {
-        &[gate] if near(product.number, 1.0 / 6.0) => {
-            let x = relu6_of_plus_3(graph, gate)?;
-            Some((Unary::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 }, x))
-        }
-        &[a, b] => {
-            let gated = |x, gate| gated(graph, x, gate, product.number).map(|function| (function, x));
-            gated(a, b).or_else(|| gated(b, a))
-        }
-        _ => None,
+    if let &[gate] = product.values.as_slice() {
+        let x = relu6_of_plus_3(graph, gate).filter(|_| near(product.number, 1.0 / 6.0))?;
+        return Some((Unary::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 }, x));
     }
+    let &[a, b] = product.values.as_slice() else { return None };
+    let gated = |x, gate| gated(graph, x, gate, product.number).map(|function| (function, x));
+    gated(a, b).or_else(|| gated(b, a))
 }
 
 /// The function that `number * x * gate` is.
