@@ -92,6 +92,9 @@ pub enum BenchError {
     /// The host's runtime refuses the file.
     #[error("not a model that this version can run: {0:?}")]
     Load(mote_runtime::LoadError),
+    /// The host's engine refuses its arena.
+    #[error("the engine cannot start: {0:?}")]
+    Engine(mote_runtime::EngineError),
     /// A sample does not fit the model.
     #[error("sample {sample}, input {input}: the model takes {needed} values, got {got}")]
     Sample {

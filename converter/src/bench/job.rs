@@ -56,7 +56,7 @@ pub fn stored_samples(blob: &[u8], samples: &[Vec<Vec<f32>>]) -> Result<Vec<Vec<
     let model = Model::load(&blob).map_err(BenchError::Load)?;
     let mut arena = AlignedBytes::zeroed(model.arena_bytes() as usize);
     let needed: Vec<usize> = model.inputs().iter().map(|p| p.elements().unwrap_or(0) as usize).collect();
-    let Ok(mut engine) = Engine::new(model, &mut arena) else { return Ok(Vec::new()) };
+    let mut engine = Engine::new(model, &mut arena).map_err(BenchError::Engine)?;
     let mut stored = Vec::with_capacity(samples.len());
     for (index, sample) in samples.iter().enumerate() {
         let mut bytes = Vec::new();

@@ -1,6 +1,8 @@
 //! The whole measurement of one model on one board.
 
-use super::{Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image, run};
+use super::{
+    Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image, first_difference, host_outputs, run,
+};
 use crate::inspect::Summary;
 use serde::Serialize;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub struct Measurement {
     pub per_instruction: Vec<InstructionMeasurement>,
     /// Instructions of `Model::load`.
     pub load_instructions: u64,
+    /// Stack that it needs.
+    pub load_stack_bytes: u32,
     /// Instructions of `Engine::new`.
     pub new_instructions: u64,
     /// Arena bytes that the planner says.
@@ -44,9 +48,10 @@ pub struct Measurement {
     pub model_bytes: u32,
     /// Self-test vectors that passed.
     pub self_tests: u32,
-    /// `outputs[i][j]`: bytes of output `j` of given sample `i`.
-    #[serde(skip)]
-    pub outputs: Vec<Vec<Vec<u8>>>,
+    /// Given samples that were run.
+    pub samples: usize,
+    /// Sample and output of the first one that is not, byte for byte, the host's.
+    pub first_difference: Option<(usize, usize)>,
 }
 
 /// Time of one instruction of the program.
@@ -71,6 +76,11 @@ impl Measurement {
     pub fn arena_as_planned(&self) -> bool {
         self.arena_high_water_bytes == self.planned_arena_bytes
     }
+
+    /// True if the device did what the host predicts: the arena, and the bytes of every sample.
+    pub fn as_predicted(&self) -> bool {
+        self.arena_as_planned() && self.first_difference.is_none()
+    }
 }
 
 /// Builds `board`'s image if needed, runs the model on it `timed_runs` times, and runs every sample (bytes as stored).
@@ -86,7 +96,8 @@ pub fn measure(
     let actions = Actions { self_test: true, measure: true, profile: true, outputs: !samples.is_empty() };
     let job = Job { actions, timed_runs: timed_runs.max(1), samples };
     let report = run(board, &image, blob, job, Clock::Instructions, limit)?;
-    Ok(combine(board, &summary, image.code_bytes, report))
+    let difference = first_difference(&report.outputs, &host_outputs(blob, samples)?);
+    Ok(Measurement { first_difference: difference, ..combine(board, &summary, image.code_bytes, report) })
 }
 
 fn combine(board: &Board, summary: &Summary, code_bytes: u64, report: DeviceReport) -> Measurement {
@@ -117,6 +128,7 @@ fn combine(board: &Board, summary: &Summary, code_bytes: u64, report: DeviceRepo
         macs: summary.macs,
         per_instruction: per_instruction.collect(),
         load_instructions: report.load_ticks * resolution,
+        load_stack_bytes: report.load_stack_bytes,
         new_instructions: report.new_ticks * resolution,
         planned_arena_bytes: report.planned_arena_bytes,
         arena_high_water_bytes: report.arena_high_water_bytes.unwrap_or(0),
@@ -124,7 +136,8 @@ fn combine(board: &Board, summary: &Summary, code_bytes: u64, report: DeviceRepo
         code_bytes,
         model_bytes: report.file_bytes,
         self_tests: report.self_tests.unwrap_or(0),
-        outputs: report.outputs,
+        samples: report.outputs.len(),
+        first_difference: None,
     }
 }
 

@@ -6,6 +6,7 @@
 mod boards;
 mod cargo;
 mod error;
+mod host;
 mod image;
 mod job;
 mod measure;
@@ -15,6 +16,7 @@ mod stream;
 pub use boards::{Board, BoardMemory, QemuMachine, firmware_folder};
 pub use cargo::build_image;
 pub use error::BenchError;
+pub use host::{Outputs, first_difference, host_outputs};
 pub use image::Image;
 pub use job::{Actions, Job, stored_samples};
 pub use measure::{InstructionMeasurement, Measurement, measure};

@@ -1,5 +1,6 @@
 //! The text that the firmware sends, read back. `firmware/app/src/app.rs` has the table of lines.
 
+use super::Outputs;
 use mote_runtime::format::CRC;
 use std::str::SplitWhitespace;
 
@@ -14,6 +15,8 @@ pub struct DeviceReport {
     pub planned_arena_bytes: u32,
     /// Ticks of `Model::load`.
     pub load_ticks: u64,
+    /// Stack that it needs.
+    pub load_stack_bytes: u32,
     /// Ticks of `Engine::new`.
     pub new_ticks: u64,
     /// Self-test vectors that passed, if they were asked for.
@@ -26,8 +29,8 @@ pub struct DeviceReport {
     pub run_ticks: Vec<u64>,
     /// Ticks of each instruction, in order.
     pub instructions: Vec<DeviceInstruction>,
-    /// `outputs[i][j]`: bytes of output `j` of sample `i`.
-    pub outputs: Vec<Vec<Vec<u8>>>,
+    /// For each sample of the job.
+    pub outputs: Outputs,
 }
 
 /// Depths of the stack in bytes.
@@ -119,7 +122,10 @@ impl DeviceReport {
                 self.file_bytes = number(&mut words)?;
                 self.planned_arena_bytes = number(&mut words)?;
             }
-            "load" => self.load_ticks = number(&mut words)?,
+            "load" => {
+                self.load_ticks = number(&mut words)?;
+                self.load_stack_bytes = number(&mut words)?;
+            }
             "new" => self.new_ticks = number(&mut words)?,
             "selftest" => self.self_tests = Some(number(&mut words)?),
             "arena" => self.arena_high_water_bytes = Some(number(&mut words)?),
@@ -182,7 +188,7 @@ mod tests {
         format!("{body}end {} {:08x}\n", body.lines().count(), CRC.checksum(body.as_bytes()))
     }
 
-    const BODY: &str = "mote-report 1 b\nmodel 9 8 2 1 1\nload 7\nnew 1\nselftest 3\narena 8 64\nstack 5 6\n\
+    const BODY: &str = "mote-report 1 b\nmodel 9 8 2 1 1\nload 7 300\nnew 1\nselftest 3\narena 8 64\nstack 5 6\n\
                         run 40\nop 0 30 conv2d\nop 1 10 softmax\nout 0 0 0 00ff\nout 0 0 2 7f\nout 1 0 0 01\nstatus ok\n";
 
     #[test]
@@ -210,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_missing_line_is_noticed() {
-        let text = sealed(BODY).replace("load 7\n", "");
+        let text = sealed(BODY).replace("load 7 300\n", "");
         assert!(matches!(DeviceReport::parse(&text), Err(StreamError::Damaged { .. })));
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done and every check held; 1 ran, but a check failed; 2 usage or any error.
 
+mod bench;
 mod build;
 mod check;
 mod compare;
@@ -57,6 +58,7 @@ enum Command {
     Eval(eval::Args),
     Compare(compare::Args),
     Check(check::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
 }
 
@@ -87,6 +89,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Eval(args) => eval::run(args, &progress),
         Command::Compare(args) => compare::run(args, &progress),
         Command::Check(args) => check::run(args, &progress),
+        Command::Bench(args) => bench::run(args, &progress),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -28,6 +28,15 @@ impl Progress {
         Bar(bar)
     }
 
+    /// Something that takes a while, nobody knows how long. It vanishes when it is dropped.
+    pub fn spinner(&self, what: &str) -> Bar {
+        let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let spinner = ProgressBar::with_draw_target(None, target);
+        spinner.set_message(what.to_string());
+        spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+        Bar(spinner)
+    }
+
     /// Something the user should know.
     pub fn note(&self, text: impl AsRef<str>) {
         self.line("note", AnsiColor::Cyan.on_default().bold(), text.as_ref());

@@ -15,7 +15,8 @@ use mote_runtime::{Engine, EngineError, Model};
 /// |---|---|
 /// | `mote-report 1 <board>` | first |
 /// | `model <file bytes> <planned arena bytes> <instructions> <inputs> <outputs>` | the model is accepted |
-/// | `load <ticks>`, `new <ticks>` | time of `Model::load` and `Engine::new` |
+/// | `load <ticks> <stack bytes>` | cost of `Model::load` |
+/// | `new <ticks>` | cost of `Engine::new` |
 /// | `selftest <vectors>` | all self-test vectors gave the expected bytes |
 /// | `arena <bytes written> <bytes available>` | measured |
 /// | `stack <bytes below the app> <bytes in all>` | measured |
@@ -40,7 +41,9 @@ pub fn run<B: Board>(board: &mut B, memory: Memory<'_>) -> Result<(), Failure> {
 
 fn work<B: Board>(report: &mut Report<'_, B>, memory: Memory<'_>) -> Result<(), Failure> {
     let Memory { model, job, arena } = memory;
+    report.board.paint_stack();
     let (load_ticks, model) = timed(report.board, || Model::load(model));
+    let load_stack = report.board.stack_used();
     let model = model?;
     report.line(format_args!(
         "model {} {} {} {} {}",
@@ -50,7 +53,7 @@ fn work<B: Board>(report: &mut Report<'_, B>, memory: Memory<'_>) -> Result<(), 
         model.inputs().len(),
         model.outputs().len()
     ));
-    report.line(format_args!("load {load_ticks}"));
+    report.line(format_args!("load {load_ticks} {}", load_stack.below_bytes));
 
     let job = Job::read(job)?;
     job.expect_sample_bytes(model.inputs().iter().map(port_bytes).sum())?;
