@@ -424,8 +424,10 @@ fn measuring_on_calibration_data_is_warned_about() {
     let dir = folder();
     let out = at(&dir, "x.mote");
     let with = |more: &[&str]| {
-        let more = ["--eval", &data("train.csv")].into_iter().chain(more.iter().copied());
-        stderr(&mote(&[convert_args(&out), more.map(String::from).collect()].concat()).success())
+        let mut args = convert_args(&out);
+        args.extend(["--eval".into(), data("train.csv")]);
+        args.extend(more.iter().map(|s| s.to_string()));
+        stderr(&mote(&args).success())
     };
     let warning = "samples that calibration saw";
     assert!(with(&[]).contains(warning));
