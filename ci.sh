@@ -21,7 +21,11 @@ run_fmt() {
 
 run_lint() {
     cargo clippy --release --workspace --all-targets -- -D warnings
-    (cd firmware && cargo clippy --release -p mote-app --all-targets -- -D warnings)
+    (cd firmware && cargo clippy --release --all-targets -- -D warnings)
+    local board
+    for board in firmware/boards/*/board.toml; do
+        (cd "$(dirname "$board")" && cargo clippy --release -- -D warnings)
+    done
 }
 
 run_nostd() {
@@ -41,7 +45,10 @@ run_test() {
     cargo test --release --workspace
 }
 
-run_qemu() { :; }
+run_qemu() {
+    (cd firmware && cargo test --release)
+    MOTE_REQUIRE_QEMU=1 cargo test --release -p mote --test qemu -- --nocapture
+}
 
 run_models() {
     cargo run --release -q -p mote -- build models/digits-cnn
