@@ -10,9 +10,9 @@ use super::whole_file::{folder_of, write_whole};
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, Dataset, InputSpec, LoadOptions};
 use crate::emit::{EmitOptions, MetaOptions, emit};
-use crate::import::onnx::ImportOptions;
+use crate::import::onnx::{self, ImportOptions};
 use crate::inspect::Summary;
-use crate::ir::Graph;
+use crate::ir::{DType, Graph, Port};
 use crate::plan::PortLayout;
 use crate::quantize::{CalibrateOptions, Method, PortType, QuantizeOptions};
 use crate::validate::Session;
@@ -182,7 +182,7 @@ pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Conver
     check_usage(args)?;
     let labels = args.labels_file.as_deref().map(data::load_text_lines).transpose()?.unwrap_or_default();
     let reading = LoadOptions { labels: None, ..args.data.options(&labels)? };
-    let options = options(args, &labels, &reading);
+    let options = options(args, &source, &labels, &reading)?;
 
     let mut built = build_with_progress(args, &source, &options, &reading, progress)?;
     name(args, &mut built);
@@ -232,26 +232,23 @@ fn check_usage(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn options(args: &Args, labels: &[String], reading: &LoadOptions) -> BuildOptions {
+fn options(args: &Args, source: &[u8], labels: &[String], reading: &LoadOptions) -> anyhow::Result<BuildOptions> {
+    let import = ImportOptions { input_shapes: args.input_shape.iter().cloned().collect(), ..Default::default() };
+    let (inputs, outputs) = port_types(args, source, &import)?;
     let float = args.precision != Precision::Int8;
     let meta = MetaOptions {
         labels: labels.to_vec(),
         normalization: reading.normalization.to_string(),
         ..MetaOptions::default()
     };
-    let port = match args.io_dtype {
-        IoType::Int8 => PortType::I8,
-        // A network whose inputs are integers is fed int8 all the same: `source` is refined once it is read.
-        IoType::F32 | IoType::Source => PortType::F32,
-    };
-    BuildOptions {
-        import: ImportOptions { input_shapes: args.input_shape.iter().cloned().collect(), ..Default::default() },
+    Ok(BuildOptions {
+        import,
         cross_check: !args.no_cross_check,
         keep_float: float,
         calibrate: CalibrateOptions { method: args.method },
         quantize: QuantizeOptions {
-            inputs: port,
-            outputs: port,
+            inputs,
+            outputs,
             float_nodes: args.keep_float.clone(),
             ..QuantizeOptions::default()
         },
@@ -266,7 +263,27 @@ fn options(args: &Args, labels: &[String], reading: &LoadOptions) -> BuildOption
             ..EmitOptions::default()
         },
         self_test_vectors: args.self_test,
+    })
+}
+
+/// Types of the inputs and of the outputs in the arena. Integers of the source are int8 there.
+fn port_types(args: &Args, source: &[u8], import: &ImportOptions) -> anyhow::Result<(PortType, PortType)> {
+    match args.io_dtype {
+        IoType::Int8 => Ok((PortType::I8, PortType::I8)),
+        IoType::F32 => Ok((PortType::F32, PortType::F32)),
+        IoType::Source => {
+            let graph = onnx::import(source, import).with_context(|| cannot_convert(args))?.graph;
+            let of = |ports: &[Port]| {
+                let float = |p: &Port| matches!(p.source_dtype, DType::F32 | DType::F16);
+                if ports.iter().any(float) { PortType::F32 } else { PortType::I8 }
+            };
+            Ok((of(&graph.inputs), of(&graph.outputs)))
+        }
     }
+}
+
+fn cannot_convert(args: &Args) -> String {
+    format!("cannot convert `{}`", args.model.display())
 }
 
 /// Loads the calibration data for the graph's inputs.
@@ -315,7 +332,7 @@ fn build_with_progress(
         _ => {}
     };
     let mut data = |graph: &Graph| calibration(args, graph, reading, progress);
-    build(source, options, &mut data, &mut events).with_context(|| format!("cannot convert `{}`", args.model.display()))
+    build(source, options, &mut data, &mut events).with_context(|| cannot_convert(args))
 }
 
 /// Exporters name every graph alike; the file's name says more.

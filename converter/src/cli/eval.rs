@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME=SIZES", value_parser = parse_input_shape, requires = "float")]
     input_shape: Vec<(String, Vec<usize>)>,
     /// Fail if int8 is more than this many percentage points below float.
-    #[arg(long, value_name = "POINTS", requires = "float")]
+    #[arg(long, value_name = "POINTS", requires = "float", allow_negative_numbers = true)]
     max_drop: Option<f64>,
     /// Fail if the model file's accuracy is below this percentage.
     #[arg(long, value_name = "PERCENT")]

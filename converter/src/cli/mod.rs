@@ -93,3 +93,23 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Completions(args) => completions::run(args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_examples() {
+        for verb in Cli::command().get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let call = format!("mote {} ", verb.get_name());
+            assert!(help.contains("Examples:") && help.contains(&call), "{}", verb.get_name());
+        }
+    }
+}

@@ -46,7 +46,15 @@ impl InputSpec {
                 *d = size as usize;
             }
         }
-        Self { name: name.into(), shape, channel_axis: port.source_axes.last().map(|&a| usize::from(a)) }
+        let mut channel_axis = port.source_axes.last().map(|&a| usize::from(a));
+        // A file whose inputs are stored in source order does not say what its axes mean: pictures have few channels.
+        let stored_as_source = port.source_axes.is_sorted();
+        if let ([_, 1..=4, _, last], true) = (shape.as_slice(), stored_as_source)
+            && *last > 4
+        {
+            channel_axis = Some(1);
+        }
+        Self { name: name.into(), shape, channel_axis }
     }
 
     /// Values per sample.

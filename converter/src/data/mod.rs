@@ -136,3 +136,44 @@ impl Dataset {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(n: usize) -> Dataset {
+        let samples = (0..n).map(|i| vec![vec![i as f32]]).collect();
+        Dataset { samples, labels: Some((0..n).collect()), ..Dataset::default() }
+    }
+
+    #[test]
+    fn spread_covers_the_set_evenly_and_keep_spread_agrees() {
+        for (len, n) in [(10, 3), (10, 10), (3, 10), (7, 1), (256, 100)] {
+            let data = set(len);
+            let spread: Vec<_> = data.spread(n).into_iter().cloned().collect();
+            assert_eq!(spread.len(), n.min(len));
+            let mut kept = data.clone();
+            kept.keep_spread(n);
+            assert_eq!(kept.samples, spread);
+            let labels: Vec<f32> = kept.labels.unwrap().iter().map(|&l| l as f32).collect();
+            assert_eq!(labels, spread.concat().concat());
+        }
+    }
+
+    #[test]
+    fn hash_depends_on_values_and_on_where_one_input_ends() {
+        let split =
+            |a: &[f32], b: &[f32]| Dataset { samples: vec![vec![a.to_vec(), b.to_vec()]], ..Dataset::default() };
+        assert_ne!(split(&[1.0], &[2.0, 3.0]).sha256(), split(&[1.0, 2.0], &[3.0]).sha256());
+        assert_eq!(split(&[1.0], &[2.0]).sha256(), split(&[1.0], &[2.0]).sha256());
+    }
+
+    #[test]
+    fn noise_is_the_same_every_time_and_within_one() {
+        let inputs = [InputSpec { name: "x".into(), shape: vec![1, 100], channel_axis: None }];
+        let a = Dataset::random(&inputs, 3);
+        assert_eq!(a.samples, Dataset::random(&inputs, 3).samples);
+        assert!(a.samples.iter().flatten().flatten().all(|v| (-1.0..1.0).contains(v)));
+        assert_ne!(a.samples[0], a.samples[1]);
+    }
+}

@@ -218,3 +218,6 @@ fn finish(
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,11 +33,17 @@ impl Pass for FoldConstants {
     }
 }
 
+/// Larger results stay nodes: no device has room for such a constant, and a small file must not fill this machine.
+const MAX_ELEMENTS: usize = 1 << 24;
+
 fn constant_result(graph: &Graph, node: &Node) -> Result<Option<Tensor>, PassError> {
     let operands: Option<Vec<&Tensor>> = node.inputs.iter().map(|&i| graph.constant(i)).collect();
     // An output stays a node: the runtime writes outputs, and constants have no place in the arena.
     let Some(operands) = operands.filter(|o| !o.is_empty() && !graph.is_output(node.output)) else { return Ok(None) };
     let shape = &graph.value(node.output).shape;
+    if shape.iter().product::<usize>() > MAX_ELEMENTS {
+        return Ok(None);
+    }
     Ok(match &node.op {
         Op::Reshape => Some(operands[0].reshaped(shape)),
         Op::Transpose { perm } => Some(operands[0].permuted(perm)),

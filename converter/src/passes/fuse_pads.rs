@@ -1,8 +1,8 @@
 //! Makes explicit padding part of the convolution or pool that reads it.
 
-use crate::ir::{Graph, Node, Op, Pads, ValueId, infer_shape};
+use crate::ir::{Graph, Node, NodeId, Op, Pads, ValueId, infer_shape};
 
-use super::query::known_range;
+use super::query::{at_node, known_range};
 use super::{Pass, PassError};
 
 /// Zeros around a convolution or an average, and what can never be the maximum around a maximum, need not be stored.
@@ -15,15 +15,60 @@ impl Pass for FusePads {
 
     fn run(&self, graph: &mut Graph) -> Result<usize, PassError> {
         let mut rewrites = 0;
-        for at in 0..graph.nodes.len() {
-            let Some((op, x)) = merged(graph, &graph.nodes[at]) else { continue };
-            let node = &mut graph.nodes[at];
-            node.op = op;
-            node.inputs[0] = x;
-            rewrites += 1;
+        let mut at = 0;
+        while at < graph.nodes.len() {
+            if pad_after_reshape(graph, at)? {
+                rewrites += 1;
+            } else if let Some((op, x)) = merged(graph, &graph.nodes[at]) {
+                let node = &mut graph.nodes[at];
+                node.op = op;
+                node.inputs[0] = x;
+                rewrites += 1;
+            }
+            at += 1;
         }
         Ok(rewrites)
     }
+}
+
+/// Padding of a line (`[1, n, c]`) that then becomes a feature map of one row or column, for a convolution in one
+/// dimension, is padded as that feature map instead. The node at `at` is the reshape.
+fn pad_after_reshape(graph: &mut Graph, at: usize) -> Result<bool, PassError> {
+    let Node { name, op: Op::Reshape, inputs, output } = graph.nodes[at].clone() else { return Ok(false) };
+    let Some((_, Node { op: Op::Pad { before, after, value }, inputs: padded, .. })) =
+        inputs.first().and_then(|&i| graph.producing_node(i))
+    else {
+        return Ok(false);
+    };
+    let windows = |id: &NodeId| {
+        matches!(graph.nodes[id.0].op, Op::Conv2d { .. } | Op::AveragePool2d { .. } | Op::MaxPool2d { .. })
+    };
+    let readers = graph.consumers(output);
+    if readers.is_empty() || graph.is_output(output) || !readers.iter().all(windows) {
+        return Ok(false);
+    }
+    // Only axes of size 1 come or go, so the others correspond in order. A padded axis is none of them.
+    let real = |shape: &[usize]| (0..shape.len()).filter(|&i| shape[i] != 1).collect::<Vec<_>>();
+    let (x, from, to) = (padded[0], &graph.value(inputs[0]).shape, &graph.value(output).shape);
+    let (from_axes, to_axes) = (real(from), real(to));
+    if !from_axes.iter().map(|&i| from[i]).eq(to_axes.iter().map(|&i| to[i])) {
+        return Ok(false);
+    }
+    let mut shape = vec![1; to.len()];
+    let (mut new_before, mut new_after) = (vec![0; to.len()], vec![0; to.len()]);
+    for (&f, &t) in from_axes.iter().zip(&to_axes) {
+        shape[t] = graph.value(x).shape[f];
+        new_before[t] = before[f];
+        new_after[t] = after[f];
+    }
+    let op = Op::Pad { before: new_before, after: new_after, value: *value };
+    let reshaped = graph
+        .insert_node(at, format!("{name}/unpadded"), Op::Reshape, vec![x], Some(&shape))
+        .map_err(at_node(&name))?;
+    let node = &mut graph.nodes[at + 1];
+    node.op = op;
+    node.inputs = vec![reshaped];
+    Ok(true)
 }
 
 /// The node's op with the padding of its operand taken in, and the operand without it.

@@ -71,37 +71,34 @@ pub(super) fn activation_mut(op: &mut Op) -> Option<&mut Activation> {
     }
 }
 
-/// Bounds that the elements of a value are known to keep. Looks a few nodes back.
+/// Bounds that the elements of a value are known to keep. Looks at a few dozen nodes before it, not at all of them: a
+/// value may be reached on very many ways.
 pub(super) fn known_range(graph: &Graph, id: ValueId) -> Activation {
-    range_within(graph, id, 8)
+    range_within(graph, id, &mut 32)
 }
 
-fn range_within(graph: &Graph, id: ValueId, depth: usize) -> Activation {
+fn range_within(graph: &Graph, id: ValueId, budget: &mut usize) -> Activation {
     if let Some(data) = floats(graph, id) {
         let (min, max) = data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
         return if min <= max { Activation { min, max } } else { Activation::NONE };
     }
-    let Some((_, node)) = graph.producing_node(id).filter(|_| depth > 0) else { return Activation::NONE };
-    let operand = |i: &ValueId| range_within(graph, *i, depth - 1);
-    let unit = Activation { min: 0.0, max: 1.0 };
+    let Some((_, node)) = graph.producing_node(id).filter(|_| *budget > 0) else { return Activation::NONE };
+    *budget -= 1;
+    let mut operands = || {
+        let ranges = node.inputs.iter().map(|&i| range_within(graph, i, budget));
+        ranges.reduce(hull).unwrap_or(Activation::NONE)
+    };
     match &node.op {
         Op::Conv2d { activation, .. }
         | Op::FullyConnected { activation }
         | Op::Add { activation }
         | Op::Mul { activation } => *activation,
         Op::Unary(Unary::Clamp { min, max }) => Activation { min: *min, max: *max },
-        Op::Unary(Unary::Sigmoid | Unary::HardSigmoid { .. }) | Op::Softmax { .. } => unit,
-        Op::Unary(Unary::Abs | Unary::Exp | Unary::Softplus | Unary::Sqrt) => {
-            Activation { min: 0.0, max: f32::INFINITY }
-        }
+        Op::Unary(Unary::Sigmoid | Unary::HardSigmoid { .. }) | Op::Softmax { .. } => Activation { min: 0.0, max: 1.0 },
+        Op::Unary(Unary::Abs | Unary::Exp | Unary::Softplus) => Activation { min: 0.0, max: f32::INFINITY },
         Op::Unary(Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos) => Activation { min: -1.0, max: 1.0 },
-        Op::MaxPool2d { .. } | Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } => {
-            node.inputs.first().map_or(Activation::NONE, operand)
-        }
-        Op::Concat { .. } => node.inputs.iter().map(operand).reduce(hull).unwrap_or(Activation::NONE),
-        Op::Pad { value, .. } => {
-            node.inputs.first().map_or(Activation::NONE, |i| hull(operand(i), Activation { min: *value, max: *value }))
-        }
+        Op::MaxPool2d { .. } | Op::Reshape | Op::Transpose { .. } | Op::Slice { .. } | Op::Concat { .. } => operands(),
+        Op::Pad { value, .. } => hull(operands(), Activation { min: *value, max: *value }),
         _ => Activation::NONE,
     }
 }

@@ -183,3 +183,74 @@ fn random_networks_keep_their_outputs_and_gain_no_transposes() {
         assert!(count(&graph, "transpose") <= before, "seed {seed}");
     }
 }
+
+/// Breaks one thing of a graph, as a hostile or careless importer might.
+fn damage(graph: &mut Graph, mut pick: impl FnMut(usize) -> usize) {
+    let odd = [0, 1, 2, 3, 5, 64, usize::MAX - 1, usize::MAX][pick(8)];
+    let at = pick(graph.nodes.len());
+    let values = graph.values.len();
+    let node = &mut graph.nodes[at];
+    match pick(12) {
+        0 => node.output = ValueId(pick(values + 2)),
+        1 => {
+            let slot = pick(node.inputs.len());
+            node.inputs[slot] = ValueId(pick(values + 2));
+        }
+        2 => drop(node.inputs.pop()),
+        3 => node.inputs.push(ValueId(pick(values))),
+        4 => drop(graph.values[pick(values)].shape.pop()),
+        5 => graph.values[pick(values)].shape.push(odd),
+        6 => {
+            let shape = &mut graph.values[pick(values)].shape;
+            if !shape.is_empty() {
+                let axis = pick(shape.len());
+                shape[axis] = odd;
+            }
+        }
+        7 => graph.inputs[0].source_axes.reverse(),
+        8 => graph.outputs[0].value = ValueId(pick(values + 2)),
+        9 => graph.nodes.swap(0, at),
+        10 => graph.values[pick(values)].constant = None,
+        _ => match &mut node.op {
+            Op::Transpose { perm } => perm[0] = odd,
+            Op::Conv2d { stride, pads, groups, dilation, .. } => {
+                match pick(4) {
+                    0 => stride[0] = odd,
+                    1 => pads.top = odd,
+                    2 => *groups = odd,
+                    _ => dilation[1] = odd,
+                };
+            }
+            Op::MaxPool2d { kernel, stride, pads, .. } | Op::AveragePool2d { kernel, stride, pads, .. } => {
+                match pick(3) {
+                    0 => kernel[0] = odd,
+                    1 => stride[1] = odd,
+                    _ => pads.left = odd,
+                };
+            }
+            Op::Mean { axes, .. } => axes.push(odd),
+            Op::Softmax { axis } | Op::Concat { axis } => *axis = odd,
+            Op::Slice { start, end, step } => [start, end, step][pick(3)][0] = odd,
+            Op::Pad { before, after, .. } => [before, after][pick(2)][0] = odd,
+            Op::Unary(Unary::Clamp { min, .. }) => *min = f32::NAN,
+            _ => node.inputs.clear(),
+        },
+    }
+}
+
+#[test]
+fn damaged_graphs_are_refused_or_pass_but_never_panic() {
+    let mut refused = 0;
+    for seed in 1..2000 {
+        let mut graph = random_net(seed % 100 + 1).graph;
+        let mut random = Random::new(seed + 7_000_000);
+        damage(&mut graph, |n| ((random.next() + 1.0) * 0.5 * n as f32) as usize % n);
+        match run_default(&mut graph) {
+            Ok(_) => crate::ir::verify(&graph).unwrap(),
+            Err(PassError::Input(_)) => refused += 1,
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+        graph.to_string();
+    }
+    assert!(refused > 500, "only {refused} of the damaged graphs were refused");
+}

@@ -29,8 +29,8 @@ pub struct Site {
 pub struct Reached {
     /// Names of functions and of data, and what is referred to but not defined.
     pub names: BTreeSet<String>,
-    /// References to panics; one entry for each pair.
-    pub panic_sites: BTreeSet<Site>,
+    /// References to panics, and how many there are of each.
+    pub panic_sites: BTreeMap<Site, usize>,
     /// Bytes of code and constants.
     pub bytes: u64,
 }
@@ -75,7 +75,10 @@ impl<'d> Archive<'d> {
             for (_, relocation) in section.relocations() {
                 let (name, place) = self.target(index, relocation.target());
                 if is_panic(&name) && !is_panic(&function) {
-                    reached.panic_sites.insert(Site { function: function.clone(), panic: name.clone() });
+                    *reached
+                        .panic_sites
+                        .entry(Site { function: function.clone(), panic: name.clone() })
+                        .or_default() += 1;
                 }
                 match place {
                     Some(place) if seen.insert(place) => todo.push(place),

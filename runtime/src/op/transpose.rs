@@ -34,7 +34,8 @@ pub(crate) fn transpose<T: Pod>(op: &Transpose, x: &[T], y: &mut [T]) -> Option<
             *y = *x.get(at)?;
             at = at.wrapping_add(row_step);
         }
-        for (index, (size, step)) in index.iter_mut().zip(outer).rev() {
+        // By reference: zipped arrays taken by value link a panic when walked backwards.
+        for (index, &(size, step)) in index.iter_mut().zip(&outer).rev() {
             *index = index.wrapping_add(1);
             start = start.wrapping_add(step);
             if *index < size {

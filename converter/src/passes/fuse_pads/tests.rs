@@ -86,3 +86,29 @@ fn two_pads_become_one() {
     net.output(y);
     assert_eq!(ops(&check(&[&FusePads, &DeadCode], net).0), ["pad"]);
 }
+
+#[test]
+fn a_padded_line_becomes_a_padded_row() {
+    let mut net = Net::new();
+    let x = net.input(&[1, 1, 3]);
+    let x = net.relu(x);
+    let line = net.node(Op::Pad { before: vec![0, 6, 0], after: vec![0, 1, 0], value: 0.0 }, &[x]);
+    let row = net.reshape(line, &[1, 1, 8, 3]);
+    let weights = net.constant(&[4, 1, 2, 3]);
+    let (stride, dilation, pads) = ([1, 1], [1, 4], Pads::default());
+    let op = Op::Conv2d { stride, dilation, pads, groups: 1, activation: crate::ir::Activation::NONE };
+    let y = net.node(op, &[row, weights]);
+    net.output(y);
+    assert_eq!(ops(&check(&[&FusePads, &DeadCode], net).0), ["unary", "reshape", "conv2d"]);
+}
+
+#[test]
+fn a_padded_line_that_is_cut_up_stays() {
+    let mut net = Net::new();
+    let x = net.input(&[1, 7, 3]);
+    let line = net.node(Op::Pad { before: vec![0, 1, 0], after: vec![0, 0, 0], value: 0.0 }, &[x]);
+    let map = net.reshape(line, &[1, 2, 4, 3]);
+    let y = net.conv(map, 2, 2, Pads::default(), 1);
+    net.output(y);
+    assert_eq!(check(&[&FusePads, &DeadCode], net).0.nodes.len(), 3);
+}
