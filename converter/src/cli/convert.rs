@@ -32,8 +32,9 @@ Examples:
   mote convert model.onnx --calibrate x.npy --method percentile:99.99 --keep-float '/head/*' -o net.mote
   mote convert model.onnx --precision f16 -o net.mote          float kernels, half-size weights, no calibration
 
-Calibrate on a hundred or more typical samples, other than those that accuracy is measured on. How inputs are
-normalised is recorded in the file, and `mote run` and `mote eval` do the same.")]
+Calibrate on a hundred or more typical samples, other than those that accuracy is measured on: --skip and --limit
+choose among the calibration data, --eval-skip and --eval-limit among those of --eval, whose labels --labels gives.
+How inputs are normalised is recorded in the file, and `mote run` and `mote eval` do the same.")]
 pub(super) struct Args {
     /// An .onnx network.
     model: PathBuf,
@@ -186,6 +187,7 @@ pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Conver
 
     let mut built = build_with_progress(args, &source, &options, &reading, progress)?;
     name(args, &mut built);
+    check_class_names(args, &labels, &built.graph)?;
     built.emitted = emit(&built.plan, &built.emit)?;
     let evaluation = match &args.eval {
         Some(path) => Some(evaluate(args, path, &reading, &built, progress)?),
@@ -346,6 +348,17 @@ fn name(args: &Args, built: &mut Built) {
     }
 }
 
+/// As many names as the first output has scores.
+fn check_class_names(args: &Args, labels: &[String], graph: &Graph) -> anyhow::Result<()> {
+    let (Some(file), Some(output)) = (&args.labels_file, graph.outputs.first()) else { return Ok(()) };
+    let classes = class_count(output.source_shape.iter().product());
+    if labels.len() == classes {
+        return Ok(());
+    }
+    let what = format!("`{}` names {} classes, output `{}` has {classes}", file.display(), labels.len(), output.name);
+    Err(Hinted::new(what, "give one name per line, in the order of the scores").into())
+}
+
 /// Float and stored model on labelled data.
 fn evaluate(
     args: &Args,
@@ -360,6 +373,9 @@ fn evaluate(
         limit: args.eval_limit,
         ..reading.clone()
     };
+    if overlaps(args, path) {
+        progress.warn("accuracy is measured on samples that calibration saw as well: use --limit and --eval-skip");
+    }
     let data = data::load(path, &InputSpec::of_graph(&built.graph), &reading)?;
     let scores = built.graph.outputs.first().map_or(0, |o| o.source_shape.iter().skip(1).product());
     let labels = data.check_labels(class_count(scores))?;
@@ -371,6 +387,14 @@ fn evaluate(
     let float = run_float(&built.graph, &data.samples, &mut |done| bar.set(done))?;
     drop(bar);
     Ok((data.origin.clone(), Evaluation::of(Some(labels), &stored, Some(&float))))
+}
+
+/// True if `--calibrate` and `--eval` name the same data and the chosen parts have samples in common.
+fn overlaps(args: &Args, eval: &Path) -> bool {
+    let same = args.calibrate.as_deref() == Some(eval);
+    let end = |skip: usize, limit: Option<usize>| skip.saturating_add(limit.unwrap_or(usize::MAX));
+    let (a, b) = (&args.data, (args.eval_skip, args.eval_limit));
+    same && a.skip < end(b.0, b.1) && b.0 < end(a.skip, a.limit)
 }
 
 #[cfg(test)]
