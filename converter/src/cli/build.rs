@@ -50,7 +50,8 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let converted = convert::convert(&convert, progress)?;
     let measured = figures(&converted)?;
     let misses = loaded.expected.as_ref().map_or_else(Vec::new, |e| e.misses(&measured));
-    let self_tests = ModelFile::open(&output)?.session.model()?.self_test().count();
+    // The file as a device would get it: read back, checked, run.
+    let self_tests = ModelFile::open(&output)?.session.runner()?.self_test()?;
 
     let report = Report { output: &output, converted: &converted, method: convert.method() };
     if args.json {
