@@ -2,13 +2,16 @@
 //!
 //! Calibration never sees the samples that are evaluated.
 
+mod support;
+
 use mote::data::Dataset;
 use mote::execute::Executor;
 use mote::validate::Session;
 use mote::{BuildOptions, Built, build, stored_samples};
 use rayon::prelude::*;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use support::data_root;
 
 /// Points that int8 may lose.
 const ALLOWED_LOSS: f64 = 0.5;
@@ -79,13 +82,6 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// The folder with models and data, if there is one.
-fn data_root() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let root = std::env::var_os("MOTE_DATA").map_or(beside, PathBuf::from);
-    root.join("onnx").is_dir().then_some(root)
-}
-
 fn bytes(path: &Path) -> (Vec<u64>, Vec<u8>) {
     let file = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let npy = npyz::NpyFile::new(&file[..]).unwrap();
@@ -127,10 +123,7 @@ fn accuracies(built: &Built, evaluate: &Dataset) -> (f64, f64) {
 
 #[test]
 fn int8_loses_at_most_half_a_point() {
-    let Some(root) = data_root() else {
-        eprintln!("SKIPPED: no test data; set MOTE_DATA to a folder with `onnx`, `onnx_mlperf` and `real`");
-        return;
-    };
+    let Some(root) = data_root() else { return };
     let mut failures = Vec::new();
     for case in cases() {
         let source = std::fs::read(root.join(case.model).join("model.onnx")).unwrap();

@@ -1,26 +1,16 @@
 //! Every network of the shared test material: import, passes and executor against ONNX Runtime's outputs.
 
+mod support;
+
 use std::fs::File;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mote::execute::Executor;
 use mote::import::onnx::{ImportError, ImportOptions, cross_check, import};
 use mote::ir::{Graph, Op, Tensor};
 use mote::passes;
-
-/// The shared test material, if it is there.
-fn data() -> Option<PathBuf> {
-    let found = match std::env::var_os("MOTE_DATA") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-    };
-    if found.join("onnx").is_dir() {
-        return Some(found);
-    }
-    eprintln!("SKIPPED: no test material in {} (set MOTE_DATA)", found.display());
-    None
-}
+use support::data_root;
 
 /// Shape without the sample axis, and one array per sample.
 fn samples(path: &Path, scale: f32, zero_point: f32) -> Vec<Vec<f32>> {
@@ -73,7 +63,7 @@ fn assert_close(model: &Path, ours: &[f32], golden: &[f32], when: &str) -> f32 {
 }
 
 fn onnx_net(name: &str, variants: &[&str]) -> Vec<Graph> {
-    let Some(data) = data() else { return Vec::new() };
+    let Some(data) = data_root() else { return Vec::new() };
     let dir = data.join("onnx").join(name);
     let inputs = samples(&dir.join("inputs.npy"), 1.0, 0.0);
     let goldens = samples(&dir.join("outputs.npy"), 1.0, 0.0);
@@ -81,7 +71,7 @@ fn onnx_net(name: &str, variants: &[&str]) -> Vec<Graph> {
 }
 
 fn mlperf_net(name: &str, int8: &str, variants: &[&str]) -> Vec<Graph> {
-    let Some(data) = data() else { return Vec::new() };
+    let Some(data) = data_root() else { return Vec::new() };
     let dir = data.join("onnx_mlperf").join(name);
     let manifest: serde_json::Value = serde_json::from_reader(File::open(dir.join("manifest.json")).unwrap()).unwrap();
     let input = &manifest["inputs"][0];
@@ -139,7 +129,7 @@ fn efficientnet_lite_se_matches() {
 
 #[test]
 fn wavenet_matches() {
-    let Some(data) = data() else { return };
+    let Some(data) = data_root() else { return };
     let dir = data.join("onnx/wavenet_k2_d16");
     let inputs = samples(&dir.join("inputs.npy"), 1.0, 0.0);
     let goldens = samples(&dir.join("outputs.npy"), 1.0, 0.0);
@@ -173,7 +163,7 @@ fn sww_matches() {
 
 /// What the importer says about a network that it cannot take.
 fn refusal(name: &str) -> Option<Vec<mote::import::onnx::UnsupportedNode>> {
-    let bytes = std::fs::read(data()?.join("onnx").join(name).join("model.onnx")).unwrap();
+    let bytes = std::fs::read(data_root()?.join("onnx").join(name).join("model.onnx")).unwrap();
     match import(&bytes, &ImportOptions::default()) {
         Err(ImportError::Unsupported(nodes)) => Some(nodes),
         other => panic!("{name}: {other:?}"),

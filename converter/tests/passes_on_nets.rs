@@ -1,11 +1,14 @@
 //! The default passes on real networks: nothing is left that the device should not have to do, and every output stays.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 
 use mote::execute::Executor;
 use mote::import::onnx::{ImportOptions, import};
 use mote::ir::{Graph, Op, Port, Tensor, Unary};
 use mote::passes::run_default;
+use support::data_root;
 
 /// Networks that must come out without a transpose.
 const NETS: &[&str] = &[
@@ -22,16 +25,6 @@ const NETS: &[&str] = &[
     "onnx_mlperf/ad01_fp32",
     "onnx_mlperf/sww_fp32",
 ];
-
-fn data() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let folder = std::env::var_os("MOTE_DATA").map_or(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: no test data at {}; set MOTE_DATA", folder.display());
-    None
-}
 
 /// The ONNX files of a folder: `model.onnx` and its variants.
 fn models(folder: &Path) -> Vec<PathBuf> {
@@ -76,7 +69,7 @@ fn count(graph: &Graph, wanted: impl Fn(&Op) -> bool) -> usize {
 
 #[test]
 fn real_networks_lose_every_transpose_and_keep_their_outputs() {
-    let Some(data) = data() else { return };
+    let Some(data) = data_root() else { return };
     for net in NETS {
         let models = models(&data.join(net));
         assert!(!models.is_empty(), "{net} has no model");
@@ -101,7 +94,7 @@ fn real_networks_lose_every_transpose_and_keep_their_outputs() {
 
 #[test]
 fn whatever_else_imports_passes_too() {
-    let Some(data) = data() else { return };
+    let Some(data) = data_root() else { return };
     let folders = std::fs::read_dir(data.join("onnx")).into_iter().flatten().flatten().map(|e| e.path());
     for path in folders.flat_map(|f| models(&f)) {
         let Ok(imported) = import(&std::fs::read(&path).unwrap(), &ImportOptions::default()) else { continue };

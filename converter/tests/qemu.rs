@@ -4,12 +4,15 @@
 //! source tree). What is missing is skipped and said; `MOTE_REQUIRE_QEMU=1` makes missing tools an error, and
 //! `MOTE_REQUIRE_DATA=1` missing data.
 
+mod support;
+
 use mote::bench::{self, BenchError, Board, DeviceReport};
 use mote::data::{self, Dataset, InputSpec, LoadOptions};
 use mote::{BuildOptions, build};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
+use support::data_root;
 
 const SAMPLES: usize = 16;
 
@@ -33,10 +36,10 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Says what cannot be tested; stops where `variable` asks for all.
-fn skip(variable: &str, what: &str) {
-    let required = std::env::var_os(variable).is_some_and(|value| value == "1");
-    assert!(!required, "{variable}=1, but {what}");
+/// Says what cannot be tested; stops where all is asked for.
+fn skip(what: &str) {
+    let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
+    assert!(!required, "MOTE_REQUIRE_QEMU=1, but {what}");
     eprintln!("SKIPPED: {what}");
 }
 
@@ -47,7 +50,7 @@ fn boards() -> Vec<Board> {
         match bench::build_image(board) {
             Ok(_) => {}
             Err(error @ BenchError::MissingTarget { .. }) => {
-                skip("MOTE_REQUIRE_QEMU", &format!("{error}: {}", error.hint().unwrap_or_default()));
+                skip(&format!("{error}: {}", error.hint().unwrap_or_default()));
                 return Vec::new();
             }
             Err(error) => panic!("{error}"),
@@ -55,7 +58,7 @@ fn boards() -> Vec<Board> {
     }
     let qemu = std::process::Command::new("qemu-system-arm").arg("--version").output();
     if qemu.is_err() {
-        skip("MOTE_REQUIRE_QEMU", "there is no qemu-system-arm: `sudo apt install qemu-system-arm`, or run ./setup.sh");
+        skip("there is no qemu-system-arm: `sudo apt install qemu-system-arm`, or run ./setup.sh");
         return Vec::new();
     }
     emulated
@@ -75,11 +78,7 @@ fn shipped() -> Vec<Net> {
 
 /// Networks of the shared test data: every `model*.onnx` in their folders.
 fn shared() -> Vec<Net> {
-    let data = std::env::var_os("MOTE_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
-    if !data.is_dir() {
-        skip("MOTE_REQUIRE_DATA", &format!("there are no shared test data at {}; set MOTE_DATA", data.display()));
-        return Vec::new();
-    }
+    let Some(data) = data_root() else { return Vec::new() };
     let plain = [
         "mnist_cnn_32_64",
         "mnist_cnn_32_64_64",

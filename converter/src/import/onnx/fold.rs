@@ -170,11 +170,13 @@ fn chain<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Result<Array, LowerError
 
 fn binary(node: &Node<'_>, a: &Array, b: &Array, shape: Vec<usize>) -> Result<Array, ImportError> {
     let mixed = || node.shape_error("operands of one element type", "floats and integers");
+    // `Mod` has the sign of the divisor, unless this attribute asks for that of the dividend.
+    let op = if node.op() == "Mod" && node.int_or("fmod", 0)? != 0 { "Fmod" } else { node.op() };
     let data = match (&a.data, &b.data) {
         (Data::Int(x), Data::Int(y)) => {
             let mut data = Vec::new();
             let mut fault = false;
-            pairs(a, b, &shape, |i, j| match integer(node.op(), x[i], y[j]) {
+            pairs(a, b, &shape, |i, j| match integer(op, x[i], y[j]) {
                 Some(v) => data.push(v),
                 None => fault = true,
             });
@@ -190,7 +192,7 @@ fn binary(node: &Node<'_>, a: &Array, b: &Array, shape: Vec<usize>) -> Result<Ar
         }
         (Data::Float(x), Data::Float(y)) => {
             let mut data = Vec::new();
-            pairs(a, b, &shape, |i, j| data.push(float(node.op(), x[i], y[j])));
+            pairs(a, b, &shape, |i, j| data.push(float(op, x[i], y[j])));
             Data::Float(data)
         }
         (Data::Float(x), Data::Int(y)) if node.op() == "Pow" => {
@@ -218,6 +220,7 @@ fn integer(op: &str, a: i64, b: i64) -> Option<i64> {
         "Mul" => a.checked_mul(b),
         "Div" => a.checked_div(b),
         "Mod" => a.checked_rem_euclid(b.checked_abs()?).map(|r| if b < 0 && r != 0 { r + b } else { r }),
+        "Fmod" => a.checked_rem(b),
         "Pow" => a.checked_pow(u32::try_from(b).ok()?),
         "Max" => Some(a.max(b)),
         "Min" => Some(a.min(b)),
@@ -249,7 +252,8 @@ fn float(op: &str, a: f32, b: f32) -> f32 {
         "Sub" => a - b,
         "Mul" => a * b,
         "Div" => a / b,
-        "Mod" => a % b,
+        "Fmod" => a % b,
+        "Mod" => a - b * (a / b).floor(),
         "Pow" => a.powf(b),
         "Max" => a.max(b),
         "Min" => a.min(b),

@@ -296,7 +296,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The channels-last twin of a channels-first value: axis 1 moves to the end.
-    pub fn to_channels_last(&mut self, node: &Node<'a>, x: ValueId) -> Result<ValueId, LowerError> {
+    pub fn enter_channels_last(&mut self, node: &Node<'a>, x: ValueId) -> Result<ValueId, LowerError> {
         if let Some(&twin) = self.channels_last.get(&x) {
             return Ok(twin);
         }
@@ -308,7 +308,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Result 0 of `node`, channels-first, from its channels-last twin.
-    pub fn from_channels_last(&mut self, node: &Node<'a>, twin: ValueId) -> Result<ValueId, LowerError> {
+    pub fn leave_channels_last(&mut self, node: &Node<'a>, twin: ValueId) -> Result<ValueId, LowerError> {
         let shape = self.shape(twin);
         let rank = shape.len();
         let perm: Vec<usize> = std::iter::once(0).chain(std::iter::once(rank - 1)).chain(1..rank - 1).collect();

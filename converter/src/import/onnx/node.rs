@@ -72,11 +72,6 @@ impl<'a> Node<'a> {
         ImportError::Attribute { node: self.label(), attribute: attribute.to_owned(), reason: reason.into() }
     }
 
-    /// True if the attribute is there.
-    pub fn has(&self, name: &str) -> bool {
-        self.proto.attribute.iter().any(|a| a.name == name)
-    }
-
     pub fn int(&self, name: &'static str) -> Result<Option<i64>, ImportError> {
         Ok(self.attribute(name, AttributeType::Int)?.map(|a| a.i))
     }

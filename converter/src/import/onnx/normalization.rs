@@ -34,11 +34,11 @@ pub(super) fn batch_normalization<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) ->
     if shape.len() == 2 {
         return Ok(vec![cx.emit(node, Op::ScaleShift, vec![x, scale, shift], shape)?]);
     }
-    let twin = cx.to_channels_last(node, x)?;
+    let twin = cx.enter_channels_last(node, x)?;
     let twin_shape = cx.shape(twin);
     let value = format!("{}.channels_last", node.output(0));
     let y = cx.emit_named(node, &value, Op::ScaleShift, vec![twin, scale, shift], twin_shape)?;
-    Ok(vec![Item::float(cx.from_channels_last(node, y)?)])
+    Ok(vec![Item::float(cx.leave_channels_last(node, y)?)])
 }
 
 fn parameter<'a>(

@@ -61,7 +61,7 @@ pub(super) fn reshape<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     }
     let known = sizes.iter().try_fold(1usize, |product, &d| product.checked_mul(d)).ok_or_else(mismatch)?;
     if let Some(axis) = open {
-        if known == 0 || elements(&shape) % known != 0 {
+        if known == 0 || !elements(&shape).is_multiple_of(known) {
             return Err(mismatch().into());
         }
         sizes[axis] = elements(&shape) / known;

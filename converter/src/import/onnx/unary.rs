@@ -140,6 +140,12 @@ pub(super) fn cast_array(node: &Node<'_>, array: &Array) -> Result<Array, LowerE
         _ => None,
     };
     let data = match (&array.data, kind) {
+        (_, Some(T::Float16)) => {
+            Data::Float(array.to_floats().iter().map(|&v| half::f16::from_f32(v).to_f32()).collect())
+        }
+        (_, Some(T::Bfloat16)) => {
+            Data::Float(array.to_floats().iter().map(|&v| half::bf16::from_f32(v).to_f32()).collect())
+        }
         (_, _) if is_float_type(to) => Data::Float(array.to_floats()),
         (Data::Float(v), Some(T::Bool)) => Data::Int(v.iter().map(|&v| i64::from(v != 0.0)).collect()),
         (Data::Int(v), Some(T::Bool)) => Data::Int(v.iter().map(|&v| i64::from(v != 0)).collect()),

@@ -28,9 +28,9 @@ impl Spatial {
         let x = cx.value(node, 0)?;
         let shape = cx.shape(x);
         match shape.as_slice() {
-            &[n, c, h, w] => Ok(Self { x: cx.to_channels_last(node, x)?, n, h, w, c, rank: 2 }),
+            &[n, c, h, w] => Ok(Self { x: cx.enter_channels_last(node, x)?, n, h, w, c, rank: 2 }),
             &[n, c, w] => {
-                let flat = cx.to_channels_last(node, x)?;
+                let flat = cx.enter_channels_last(node, x)?;
                 let x = cx.reshape_step(node, "rows", flat, vec![n, 1, w, c])?;
                 Ok(Self { x, n, h: 1, w, c, rank: 1 })
             }
@@ -51,7 +51,7 @@ impl Spatial {
         let value = format!("{}.channels_last", node.output(0));
         let y = cx.emit_named(node, &value, op, inputs, vec![self.n, h, w, c])?;
         let y = if self.rank == 1 { cx.reshape_step(node, "line", y, vec![self.n, w, c])? } else { y };
-        Ok(Item::float(cx.from_channels_last(node, y)?))
+        Ok(Item::float(cx.leave_channels_last(node, y)?))
     }
 }
 
