@@ -83,8 +83,7 @@ fn onnx_net(name: &str, variants: &[&str]) -> Vec<Graph> {
 fn mlperf_net(name: &str, int8: &str, variants: &[&str]) -> Vec<Graph> {
     let Some(data) = data() else { return Vec::new() };
     let dir = data.join("onnx_mlperf").join(name);
-    let manifest: serde_json::Value =
-        serde_json::from_reader(File::open(dir.join("manifest.json")).unwrap()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_reader(File::open(dir.join("manifest.json")).unwrap()).unwrap();
     let input = &manifest["inputs"][0];
     let scale = input["scale"].as_f64().unwrap() as f32;
     let zero_point = input["zero_point"].as_f64().unwrap() as f32;
@@ -117,7 +116,10 @@ fn mlp_matches() {
 
 #[test]
 fn mobilenetv2_like_matches() {
-    assert_no_transposes(&onnx_net("mobilenetv2_like", &["model.onnx", "model_unfused_bn.onnx", "model_dynbatch.onnx"]));
+    assert_no_transposes(&onnx_net(
+        "mobilenetv2_like",
+        &["model.onnx", "model_unfused_bn.onnx", "model_dynbatch.onnx"],
+    ));
 }
 
 #[test]

@@ -12,8 +12,7 @@ use super::ports::{self, Input};
 use crate::ir::DType;
 
 /// Operators with which a small file can make tract allocate without bound while it infers shapes.
-const UNBOUNDED: [&str; 8] =
-    ["ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "EyeLike", "Pad", "Resize"];
+const UNBOUNDED: [&str; 8] = ["ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "EyeLike", "Pad", "Resize"];
 
 /// Shapes by value name: what the file states, and what tract infers beyond that.
 pub(super) fn shapes(

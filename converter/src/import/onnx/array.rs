@@ -184,7 +184,12 @@ fn raw(bytes: &[u8], kind: DataType, elements: usize) -> Result<Data, String> {
         other => return Err(format!("element type {} is not supported", other.as_str_name())),
     };
     if bytes.len() != elements * size {
-        return Err(format!("its shape needs {} bytes of {}, it holds {}", elements * size, kind.as_str_name(), bytes.len()));
+        return Err(format!(
+            "its shape needs {} bytes of {}, it holds {}",
+            elements * size,
+            kind.as_str_name(),
+            bytes.len()
+        ));
     }
     Ok(match kind {
         T::Float => Data::Float(words(bytes, f32::from_le_bytes)),
@@ -219,7 +224,9 @@ pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
 pub(super) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<usize> {
     let own = strides(from);
     let missing = to.len() - from.len();
-    (0..to.len()).map(|axis| if axis < missing || from[axis - missing] == 1 { 0 } else { own[axis - missing] }).collect()
+    (0..to.len())
+        .map(|axis| if axis < missing || from[axis - missing] == 1 { 0 } else { own[axis - missing] })
+        .collect()
 }
 
 /// The shape that both broadcast to, if there is one.

@@ -44,7 +44,11 @@ pub(super) fn build(
 fn check_names(file: &pb::GraphProto, inputs: &[Input<'_>]) -> Result<(), ImportError> {
     let mut defined = HashSet::new();
     let mut define = |value: &str, by: String| {
-        if defined.insert(value.to_owned()) { Ok(()) } else { Err(ImportError::Duplicate { value: value.to_owned(), by }) }
+        if defined.insert(value.to_owned()) {
+            Ok(())
+        } else {
+            Err(ImportError::Duplicate { value: value.to_owned(), by })
+        }
     };
     for input in inputs {
         define(input.name, "an input".into())?;

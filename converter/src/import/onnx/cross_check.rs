@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tract_onnx::pb;
-use tract_onnx::prelude::{DatumType, InferenceModelExt, IntoRunnable, IntoTValue, TVec, Tensor as TractTensor, TractResult};
+use tract_onnx::prelude::{
+    DatumType, InferenceModelExt, IntoRunnable, IntoTValue, TVec, Tensor as TractTensor, TractResult,
+};
 
 use super::{ImportError, analysis, decode};
 use crate::execute::Executor;
@@ -90,7 +92,9 @@ fn run_tract(model: &pb::ModelProto, graph: &Graph, samples: &[Vec<f32>]) -> Tra
     let mut inputs = TVec::new();
     for name in &names {
         let Some((port, sample)) = graph.inputs.iter().zip(samples).find(|(port, _)| port.name == *name) else {
-            return Err(tract_onnx::prelude::TractError::msg(format!("input `{name}` is not one of the imported graph")));
+            return Err(tract_onnx::prelude::TractError::msg(format!(
+                "input `{name}` is not one of the imported graph"
+            )));
         };
         let tensor = TractTensor::from_shape(&port.source_shape, sample)?;
         inputs.push(tensor.cast_to_dt(datum_type(port.source_dtype))?.into_owned().into_tvalue());

@@ -67,7 +67,9 @@ pub(super) fn pow<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
         Some(1.0) => return Ok(vec![Item::float(x)]),
         Some(0.5) => Unary::Sqrt,
         Some(-1.0) => Unary::Reciprocal,
-        _ => return unsupported("only the exponents 2, 3, 1, 0.5 and -1 are supported", "rewrite the power with those"),
+        _ => {
+            return unsupported("only the exponents 2, 3, 1, 0.5 and -1 are supported", "rewrite the power with those");
+        }
     };
     Ok(vec![cx.emit(node, Op::Unary(unary), vec![x], shape)?])
 }
@@ -136,7 +138,9 @@ fn limit<'a>(
             _ => return unsupported("more than one operand is computed at run time", hint),
         }
     }
-    let Some(x) = computed else { return unsupported("no operand is computed at run time", "fold the graph with onnxsim") };
+    let Some(x) = computed else {
+        return unsupported("no operand is computed at run time", "fold the graph with onnxsim");
+    };
     let Some(bound) = bound else { return Ok(vec![Item::float(x)]) };
     if bound.is_nan() {
         return unsupported("its constant operand is not a number", "replace the constant");
@@ -182,6 +186,11 @@ fn operands(node: &Node<'_>) -> Result<usize, LowerError> {
     if got > 0 {
         return Ok(got);
     }
-    Err(super::ImportError::Arity { node: node.label(), op: node.op().into(), expected: "1 or more operands".into(), got }
-        .into())
+    Err(super::ImportError::Arity {
+        node: node.label(),
+        op: node.op().into(),
+        expected: "1 or more operands".into(),
+        got,
+    }
+    .into())
 }

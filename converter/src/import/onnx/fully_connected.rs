@@ -157,7 +157,12 @@ fn check_depth(node: &Node<'_>, x: &[usize], weights: &Array) -> Result<(), Lowe
     Err(node.shape_error(expected, x).into())
 }
 
-fn add_weights<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, index: usize, weights: &Array) -> Result<ValueId, LowerError> {
+fn add_weights<'a>(
+    cx: &mut Lowering<'a>,
+    node: &Node<'a>,
+    index: usize,
+    weights: &Array,
+) -> Result<ValueId, LowerError> {
     cx.add_floats(node.input(index).unwrap_or_default(), weights.shape.clone(), weights.to_floats())
 }
 

@@ -123,7 +123,10 @@ impl<'a> Lowering<'a> {
         match self.required(node, index)? {
             Item::Const(array) => Ok(array),
             _ => unsupported(
-                format!("its {role} `{}` are computed at run time, constants are needed", node.input(index).unwrap_or("")),
+                format!(
+                    "its {role} `{}` are computed at run time, constants are needed",
+                    node.input(index).unwrap_or("")
+                ),
                 "export with constant weights and a fixed input shape, or fold the graph with onnxsim",
             ),
         }
@@ -182,7 +185,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// Adds the node that makes result 0 of `node`.
-    pub fn emit(&mut self, node: &Node<'a>, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> Result<Item, LowerError> {
+    pub fn emit(
+        &mut self,
+        node: &Node<'a>,
+        op: Op,
+        inputs: Vec<ValueId>,
+        shape: Vec<usize>,
+    ) -> Result<Item, LowerError> {
         let id = self.push(node, node.name(), node.output(0), op, inputs, shape)?;
         Ok(Item::float(id))
     }

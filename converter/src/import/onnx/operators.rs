@@ -113,7 +113,10 @@ pub(super) fn find(node: &Node<'_>) -> Result<Lower, UnsupportedNode> {
         hint: hint.to_owned(),
     };
     if !is_default_domain(&node.proto.domain) {
-        return Err(refuse("operators outside of the ONNX standard are not supported", foreign_hint(&node.proto.domain)));
+        return Err(refuse(
+            "operators outside of the ONNX standard are not supported",
+            foreign_hint(&node.proto.domain),
+        ));
     }
     // Constants may be stored in any way that ONNX has, except as subgraphs.
     if node.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty()) {
@@ -145,16 +148,21 @@ fn hint(op: &str) -> &'static str {
         "ConvTranspose" => "replace it by an upsampling that the host does, or by Conv and DepthToSpace (PixelShuffle)",
         "Resize" | "Upsample" => "resize on the host, or replace it by Conv and DepthToSpace (PixelShuffle)",
         "LSTM" | "GRU" | "RNN" => "replace the recurrent layer by convolutions over time",
-        "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" | "LRN"
-        | "MeanVarianceNormalization" => "replace it by BatchNormalization, which folds into the layer before it",
+        "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" | "LRN" | "MeanVarianceNormalization" => {
+            "replace it by BatchNormalization, which folds into the layer before it"
+        }
         "LogSoftmax" => "remove it before export (the class order of its input is the same), or use Softmax",
         "Hardmax" | "ArgMax" | "ArgMin" | "TopK" | "NonMaxSuppression" => {
             "end the model before it, and choose the best class or box on the host"
         }
-        "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" | "QLinearConv" | "QLinearMatMul"
-        | "ConvInteger" | "MatMulInteger" | "QLinearAdd" => {
-            "quantized ONNX is not read: export the float model, quantization is done here"
-        }
+        "QuantizeLinear"
+        | "DequantizeLinear"
+        | "DynamicQuantizeLinear"
+        | "QLinearConv"
+        | "QLinearMatMul"
+        | "ConvInteger"
+        | "MatMulInteger"
+        | "QLinearAdd" => "quantized ONNX is not read: export the float model, quantization is done here",
         "If" | "Loop" | "Scan" => {
             "export with fixed shapes and without data-dependent branches, or fold the graph with onnxsim"
         }

@@ -26,7 +26,10 @@ fn read<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Result<(Spatial, Window),
 /// `MaxPool`; `storage_order` only concerns the indices, which are not supported.
 pub(super) fn max_pool<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     if !node.output(1).is_empty() {
-        return unsupported("its second result (indices) is used", "use MaxPool without indices (`return_indices=False`)");
+        return unsupported(
+            "its second result (indices) is used",
+            "use MaxPool without indices (`return_indices=False`)",
+        );
     }
     let (x, Window { kernel, stride, dilation, pads, output: [h, w] }) = read(cx, node)?;
     let op = Op::MaxPool2d { kernel, stride, dilation, pads };
@@ -51,7 +54,6 @@ pub(super) fn global_average_pool<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) ->
 /// `GlobalMaxPool`: one window over everything.
 pub(super) fn global_max_pool<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     let x = Spatial::enter(cx, node)?;
-    let op =
-        Op::MaxPool2d { kernel: [x.h, x.w], stride: [1, 1], dilation: [1, 1], pads: Pads::default() };
+    let op = Op::MaxPool2d { kernel: [x.h, x.w], stride: [1, 1], dilation: [1, 1], pads: Pads::default() };
     Ok(vec![x.leave(cx, node, op, vec![x.x], [1, 1, x.c])?])
 }

@@ -134,7 +134,9 @@ fn fits(info: &pb::ValueInfoProto, axes: Option<&[Axis<'_>]>, given: &[usize]) -
     let sizes: Vec<i64> = given.iter().map(|&d| i64::try_from(d).unwrap_or(i64::MAX)).collect();
     let (_, elements) = checked_shape(&sizes, &format!("input `{}`", info.name))?;
     let same = |axes: &[Axis<'_>]| {
-        let fixed = |(axis, &size): (&Axis<'_>, &usize)| matches!(axis, Axis::Symbolic(_)) || matches!(axis, Axis::Fixed(s) if *s == size);
+        let fixed = |(axis, &size): (&Axis<'_>, &usize)| {
+            matches!(axis, Axis::Symbolic(_)) || matches!(axis, Axis::Fixed(s) if *s == size)
+        };
         axes.len() == given.len() && axes.iter().zip(given).all(fixed)
     };
     if elements > 0 && axes.is_none_or(same) {
@@ -191,7 +193,9 @@ fn element_type(info: &pb::ValueInfoProto) -> Result<DType, ImportError> {
         Ok(DataType::Uint8) => Ok(DType::U8),
         Ok(DataType::Int32) => Ok(DType::I32),
         Ok(DataType::Int64) => Ok(DType::I64),
-        Ok(other) => Err(ImportError::InputType { input: info.name.clone(), found: other.as_str_name().to_lowercase() }),
+        Ok(other) => {
+            Err(ImportError::InputType { input: info.name.clone(), found: other.as_str_name().to_lowercase() })
+        }
         Err(_) => Err(ImportError::InputType { input: info.name.clone(), found: format!("number {number}") }),
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn reshape<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     let shape = operand_shape(cx, node)?;
     let target = cx.ints(node, 1, "target shape")?;
     let allow_zero = node.int_or("allowzero", 0)? != 0;
-    let mismatch = || node.shape_error(format!("a target shape with the {} elements of {shape:?}", elements(&shape)), &target);
+    let mismatch =
+        || node.shape_error(format!("a target shape with the {} elements of {shape:?}", elements(&shape)), &target);
     let mut sizes = Vec::with_capacity(target.len());
     let mut open = None;
     for (axis, &size) in target.iter().enumerate() {
@@ -123,7 +124,9 @@ pub(super) fn transpose<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     let mut sorted = perm.clone();
     sorted.sort_unstable();
     if sorted != (0..shape.len()).collect::<Vec<_>>() {
-        return Err(node.bad_attribute("perm", format!("is {perm:?}, not a permutation of {} axes", shape.len())).into());
+        return Err(node
+            .bad_attribute("perm", format!("is {perm:?}, not a permutation of {} axes", shape.len()))
+            .into());
     }
     match cx.required(node, 0)? {
         Item::Const(array) => Ok(vec![Item::constant(array.transposed(&perm))]),

@@ -16,9 +16,7 @@ pub(super) fn unary<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
         "Selu" => {
             Unary::Selu { alpha: node.float_or("alpha", 1.673_263_2)?, gamma: node.float_or("gamma", 1.050_701)? }
         }
-        "HardSigmoid" => {
-            Unary::HardSigmoid { alpha: node.float_or("alpha", 0.2)?, beta: node.float_or("beta", 0.5)? }
-        }
+        "HardSigmoid" => Unary::HardSigmoid { alpha: node.float_or("alpha", 0.2)?, beta: node.float_or("beta", 0.5)? },
         "Gelu" => match node.string_or("approximate", "none")? {
             "tanh" => Unary::GeluTanh,
             _ => Unary::Gelu,
@@ -92,7 +90,8 @@ pub(super) fn prelu<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     let above = cx.step(node, "above", above, vec![x], shape.clone())?;
     let below = cx.step(node, "below", below, vec![x], shape.clone())?;
     let slope = cx.add_floats(node.input(1).unwrap_or_default(), slope.shape.clone(), slope.to_floats())?;
-    let scaled = cx.step(node, "scaled", Op::Mul { activation: Activation::NONE }, vec![below, slope], shape.clone())?;
+    let scaled =
+        cx.step(node, "scaled", Op::Mul { activation: Activation::NONE }, vec![below, slope], shape.clone())?;
     Ok(vec![cx.emit(node, Op::Add { activation: Activation::NONE }, vec![above, scaled], shape)?])
 }
 

@@ -104,7 +104,9 @@ pub(super) fn window(node: &Node<'_>, x: &Spatial, kernel: &[usize], ceil: bool)
                 after[axis] = total - before[axis];
             }
         }
-        other => return Err(node.bad_attribute("auto_pad", format!("is `{other}`, which ONNX does not define")).into()),
+        other => {
+            return Err(node.bad_attribute("auto_pad", format!("is `{other}`, which ONNX does not define")).into());
+        }
     }
     let mut output = [0; 2];
     for axis in 0..2 {
