@@ -120,7 +120,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// Per channel, or one for all, by chance.
     pub fn random(random: &mut Random, channels: u32) -> Self {
-        let n = if random.next() % 2 == 0 { channels } else { 1 };
+        let n = if random.next().is_multiple_of(2) { channels } else { 1 };
         let multipliers: Vec<_> = (0..n).map(|_| random.multiplier()).collect();
         Self {
             multipliers: multipliers.iter().map(|m| m.multiplier).collect(),
