@@ -1,7 +1,8 @@
 //! The device computes what the host computes: same bytes, same arena, on every emulated board.
 //!
 //! Needs QEMU, Rust's libraries for the boards, and the shared test data (`MOTE_DATA`, or `shared/data` beside the
-//! source tree). What is missing is skipped and said; with `MOTE_REQUIRE_QEMU=1` it is an error.
+//! source tree). What is missing is skipped and said; `MOTE_REQUIRE_QEMU=1` makes missing tools an error, and
+//! `MOTE_REQUIRE_DATA=1` missing data.
 
 use mote::bench::{self, BenchError, Board, DeviceReport};
 use mote::data::{self, Dataset, InputSpec, LoadOptions};
@@ -32,10 +33,10 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Says what cannot be tested; stops where everything must be.
-fn skip(what: &str) {
-    let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
-    assert!(!required, "MOTE_REQUIRE_QEMU=1, but {what}");
+/// Says what cannot be tested; stops where `variable` asks for all.
+fn skip(variable: &str, what: &str) {
+    let required = std::env::var_os(variable).is_some_and(|value| value == "1");
+    assert!(!required, "{variable}=1, but {what}");
     eprintln!("SKIPPED: {what}");
 }
 
@@ -46,7 +47,7 @@ fn boards() -> Vec<Board> {
         match bench::build_image(board) {
             Ok(_) => {}
             Err(error @ BenchError::MissingTarget { .. }) => {
-                skip(&format!("{error}: {}", error.hint().unwrap_or_default()));
+                skip("MOTE_REQUIRE_QEMU", &format!("{error}: {}", error.hint().unwrap_or_default()));
                 return Vec::new();
             }
             Err(error) => panic!("{error}"),
@@ -54,7 +55,7 @@ fn boards() -> Vec<Board> {
     }
     let qemu = std::process::Command::new("qemu-system-arm").arg("--version").output();
     if qemu.is_err() {
-        skip("there is no qemu-system-arm: `sudo apt install qemu-system-arm`, or run ./setup.sh");
+        skip("MOTE_REQUIRE_QEMU", "there is no qemu-system-arm: `sudo apt install qemu-system-arm`, or run ./setup.sh");
         return Vec::new();
     }
     emulated
@@ -76,7 +77,7 @@ fn shipped() -> Vec<Net> {
 fn shared() -> Vec<Net> {
     let data = std::env::var_os("MOTE_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     if !data.is_dir() {
-        skip(&format!("there are no shared test data at {}; set MOTE_DATA", data.display()));
+        skip("MOTE_REQUIRE_DATA", &format!("there are no shared test data at {}; set MOTE_DATA", data.display()));
         return Vec::new();
     }
     let plain = [
@@ -220,8 +221,8 @@ fn shipped_network_gives_the_same_bytes_on_every_board() {
 }
 
 #[test]
-#[ignore = "takes minutes; `./ci.sh qemu` runs it"]
 fn shared_networks_give_the_same_bytes_on_every_board() {
+    // To look at one network: part of its name.
     let wanted = std::env::var("MOTE_QEMU_ONLY").unwrap_or_default();
     let nets: Vec<_> = shared().into_iter().filter(|net| net.name.contains(&wanted)).collect();
     expect_equal(&nets);

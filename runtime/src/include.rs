@@ -3,8 +3,9 @@
 /// A model file as `&'static [u8]`, placed at a multiple of 16 as [`Model::load`](crate::Model::load) needs it.
 /// Takes a path as [`include_bytes!`] does.
 ///
-/// ```ignore
-/// static KWS: &[u8] = mote_runtime::include_model!("kws.mote");
+/// ```
+/// static FILE: &[u8] = mote_runtime::include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/v1.mote"));
+/// assert_eq!(FILE.as_ptr().addr() % 16, 0);
 /// ```
 #[macro_export]
 macro_rules! include_model {

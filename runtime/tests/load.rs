@@ -7,7 +7,7 @@ use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, Loa
 use support::{Small, patched, small};
 
 fn error_of(bytes: &[u8]) -> LoadError {
-    Model::load(bytes).err().expect("the file must be refused")
+    Model::load(bytes).expect_err("the file must be refused")
 }
 
 fn error_of_edit(edit: impl FnOnce(&mut Small)) -> LoadError {
@@ -85,7 +85,7 @@ fn header_damage_has_its_own_errors() {
     let total = file.len() as u32;
     let longer = patched(&file, 8, &(total + 1).to_le_bytes());
     assert_eq!(error_of(&longer), LoadError::Truncated { needed: total + 1, got: total });
-    assert_eq!(error_of(&patched(&file, 8, &(total - 1).to_le_bytes())), LoadError::Section { index: 2 });
+    assert_eq!(error_of(&patched(&file, 8, &(total - 1).to_le_bytes())), LoadError::Section { index: 3 });
     let mut with_tail = AlignedBytes::zeroed(file.len() + 16);
     with_tail[..file.len()].copy_from_slice(&file);
     assert_eq!(error_of(&patched(&with_tail, 8, &(total + 16).to_le_bytes())), LoadError::Section { index: 3 });

@@ -157,10 +157,16 @@ impl Small {
         let mut arena = AlignedBytes::zeroed(self.arena_bytes as usize);
         let mut engine = Engine::new(Model::load(&bytes).unwrap(), &mut arena).unwrap();
         for seed in 0..count {
-            let input: Vec<u8> = (0..72u32).map(|i| (i.pow(2) * 7 + u32::from(seed) * 31) as u8).collect();
-            engine.input_bytes_mut(0).copy_from_slice(&input);
+            let byte = |i: usize| (i * i * 7 + usize::from(seed) * 31) as u8;
+            let ports = 0..self.program.inputs.len();
+            let inputs: Vec<Vec<u8>> =
+                ports.map(|port| (0..engine.input_bytes_mut(port).len()).map(byte).collect()).collect();
+            for (port, input) in inputs.iter().enumerate() {
+                engine.input_bytes_mut(port).copy_from_slice(input);
+            }
             engine.run();
-            self.self_test.push(SelfTestVector { inputs: vec![input], outputs: vec![engine.output_bytes(0).to_vec()] });
+            let outputs = (0..self.program.outputs.len()).map(|port| engine.output_bytes(port).to_vec()).collect();
+            self.self_test.push(SelfTestVector { inputs, outputs });
         }
         self
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ir::{Activation, Unary};
+use crate::ir::{Activation, Pads, Unary};
 
 const NONE: Activation = Activation::NONE;
 
