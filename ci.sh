@@ -7,7 +7,7 @@
 #   test    unit, property, whole-model, recipe, command-line and documentation tests
 #   qemu    emulated boards: same bytes as the host, arena and stack as planned, panic sites, image size
 #   bench   every benchmark runs once
-#   fuzz    fuzz targets, a minute each (not part of the default run; needs cargo-fuzz)
+#   fuzz    Model::load under a fuzzer for a minute (not part of the default run; installs cargo-fuzz)
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -66,7 +66,7 @@ run_bench() {
 
 run_fuzz() {
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-    (cd runtime && cargo +nightly fuzz run load -- -max_total_time=60 -rss_limit_mb=2048)
+    (cd runtime && mkdir -p fuzz/corpus/load && cargo +nightly fuzz run load fuzz/corpus/load tests/data -- -max_total_time=60 -rss_limit_mb=2048)
 }
 
 [ $# -gt 0 ] || set -- fmt lint nostd miri test qemu bench

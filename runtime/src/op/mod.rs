@@ -26,6 +26,8 @@ pub mod transpose;
 pub mod dispatch;
 mod elementwise;
 mod scales;
+#[cfg(test)]
+mod testing;
 mod window;
 
 use crate::error::Fault;
