@@ -137,8 +137,11 @@ def windowed(model, op, code, sample, rows, channels):
     if code == B.CONV_2D:
         weights = weights[cut]
     elif code == B.DEPTHWISE_CONV_2D:
-        assert o.DepthMultiplier() == 1
-        weights, x = weights[0][:, :, cut], x[:, :, cut]
+        weights = weights[0][:, :, cut]
+        if x.shape[2] > 1:
+            # A channel of its own for each output; else all outputs read the only one.
+            assert x.shape[2] == model.activation(y_id, sample).shape[3]
+            x = x[:, :, cut]
     else:
         x = x[:, :, cut]
     if addition := model.addition_over(y_id):
@@ -250,6 +253,19 @@ def write(path, case):
     path.write_text("".join(f"{key} {text(value)}\n" for key, value in case.items()))
 
 
+MODELS = (
+    "ad01_int8",
+    "hello_world_int8",
+    "ic_resnet8_int8",
+    "kws_dscnn_int8",
+    "micro_speech_int8",
+    "person_detect_int8",
+    "simple_add_model",
+    "sine_int8",
+    "sww_int8",
+    "vww_96_int8",
+)
+
 # file, model, operator, sample, output rows, output channels
 STORED = [
     ("conv2d_first_layer", "kws_dscnn_int8", 0, 31, (0, 6), (0, 64)),
@@ -267,6 +283,9 @@ STORED = [
     ("depthwise_3x3_stride2", "vww_96_int8", 3, 31, (0, 3), None),
     ("depthwise_3x3_stride2_bottom", "vww_96_int8", 7, 0, (9, 12), None),
     ("depthwise_3x3_many_channels", "vww_96_int8", 25, 31, None, (0, 70)),
+    ("depthwise_8_outputs_per_input", "person_detect_int8", 0, 31, (45, 48), None),
+    ("depthwise_10x8_8_outputs_per_input", "micro_speech_int8", 1, 31, (0, 3), None),
+    ("depthwise_rows_only", "sww_int8", 2, 31, (0, 6), (0, 40)),
     ("fully_connected", "kws_dscnn_int8", 11, 31, None, None),
     ("fully_connected_640", "ad01_int8", 0, 31, None, (0, 11)),
     ("fully_connected_bottleneck", "ad01_int8", 4, 0, None, None),
@@ -294,7 +313,7 @@ def main():
     source, out = map(pathlib.Path, arguments[-2:])
     out.mkdir(parents=True, exist_ok=True)
     models = {}
-    for name in ("kws_dscnn_int8", "vww_96_int8", "ic_resnet8_int8", "ad01_int8", "hello_world_int8", "simple_add_model"):
+    for name in MODELS:
         models[name] = Model(source / name)
     if everything:
         for model in models.values():
