@@ -65,8 +65,9 @@ pub struct Miss {
     pub measured: f64,
 }
 
-/// Accuracy may fall by this many points before a recipe fails: other processors round float sums differently.
-pub const ACCURACY_POINTS: f64 = 0.25;
+/// Accuracy may fall by this many points before a recipe fails: other processors round float sums
+/// differently, and a test set may be a part of the one that was measured.
+pub const ACCURACY_POINTS: f64 = 0.5;
 /// Sizes may grow by this share before a recipe fails.
 pub const GROWTH: f64 = 0.03;
 
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_worse_figure_is_named() {
-        let measured = Expected { float_accuracy: 98.7, int8_accuracy: 98.0, file_bytes: 1031, arena_bytes: 516 };
+        let measured = Expected { float_accuracy: 98.4, int8_accuracy: 98.0, file_bytes: 1031, arena_bytes: 516 };
         let names: Vec<_> = figures().misses(&measured).into_iter().map(|m| m.figure).collect();
         assert_eq!(names, ["float accuracy", "int8 accuracy", "file bytes", "arena bytes"]);
     }

@@ -403,3 +403,33 @@ fn a_reader_that_goes_away_is_not_an_error() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn class_names_are_stored_and_must_be_as_many_as_classes() {
+    let dir = folder();
+    let (out, names) = (at(&dir, "x.mote"), at(&dir, "names.txt"));
+    let args = [convert_args(&out), ["--labels-file", &names].map(String::from).to_vec()].concat();
+    std::fs::write(&names, "zero\none\n").unwrap();
+    let run = mote(&args).code(2);
+    assert!(stderr(&run).contains("names 2 classes, output `logits` has 10"), "{}", stderr(&run));
+    assert!(!Path::new(&out).exists());
+    std::fs::write(&names, "zero\none\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n").unwrap();
+    mote(&args).success();
+    let run = mote(&["run", &out, "--input", &data("test.csv"), "--limit", "1"]).success();
+    assert!(stdout(&run).contains("two ("), "{}", stdout(&run));
+}
+
+#[test]
+fn measuring_on_calibration_data_is_warned_about() {
+    let dir = folder();
+    let out = at(&dir, "x.mote");
+    let with = |more: &[&str]| {
+        let mut args = convert_args(&out);
+        args.extend(["--eval".into(), data("train.csv")]);
+        args.extend(more.iter().map(|s| s.to_string()));
+        stderr(&mote(&args).success())
+    };
+    let warning = "samples that calibration saw";
+    assert!(with(&[]).contains(warning));
+    assert!(!with(&["--limit", "500", "--eval-skip", "500"]).contains(warning));
+}

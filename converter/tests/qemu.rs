@@ -1,7 +1,10 @@
 //! The device computes what the host computes: same bytes, same arena, on every emulated board.
 //!
 //! Needs QEMU, Rust's libraries for the boards, and the shared test data (`MOTE_DATA`, or `shared/data` beside the
-//! source tree). What is missing is skipped and said; with `MOTE_REQUIRE_QEMU=1` it is an error.
+//! source tree). What is missing is skipped and said; `MOTE_REQUIRE_QEMU=1` makes missing tools an error, and
+//! `MOTE_REQUIRE_DATA=1` missing data.
+
+mod support;
 
 use mote::bench::{self, BenchError, Board, DeviceReport};
 use mote::data::{self, Dataset, InputSpec, LoadOptions};
@@ -9,6 +12,7 @@ use mote::{BuildOptions, build};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
+use support::data_root;
 
 const SAMPLES: usize = 16;
 
@@ -32,7 +36,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Says what cannot be tested; stops where everything must be.
+/// Says what cannot be tested; stops where all is asked for.
 fn skip(what: &str) {
     let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
     assert!(!required, "MOTE_REQUIRE_QEMU=1, but {what}");
@@ -74,11 +78,7 @@ fn shipped() -> Vec<Net> {
 
 /// Networks of the shared test data: every `model*.onnx` in their folders.
 fn shared() -> Vec<Net> {
-    let data = std::env::var_os("MOTE_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
-    if !data.is_dir() {
-        skip(&format!("there are no shared test data at {}; set MOTE_DATA", data.display()));
-        return Vec::new();
-    }
+    let Some(data) = data_root() else { return Vec::new() };
     let plain = [
         "mnist_cnn_32_64",
         "mnist_cnn_32_64_64",
@@ -220,8 +220,8 @@ fn shipped_network_gives_the_same_bytes_on_every_board() {
 }
 
 #[test]
-#[ignore = "takes minutes; `./ci.sh qemu` runs it"]
 fn shared_networks_give_the_same_bytes_on_every_board() {
+    // To look at one network: part of its name.
     let wanted = std::env::var("MOTE_QEMU_ONLY").unwrap_or_default();
     let nets: Vec<_> = shared().into_iter().filter(|net| net.name.contains(&wanted)).collect();
     expect_equal(&nets);

@@ -2,6 +2,8 @@
 //!
 //! The material is not part of the project. It is looked for in `$MOTE_DATA`, then in `../shared/data`.
 
+mod support;
+
 use mote::data::{DataLayout, Dataset, InputSpec, LoadOptions, Normalization, load};
 use mote::execute::Executor;
 use mote::inspect::Summary;
@@ -9,6 +11,7 @@ use mote::ir::Graph;
 use mote::validate::{Runner, Session, Similarity};
 use mote::{BuildOptions, Built, build, stored_samples};
 use std::path::{Path, PathBuf};
+use support::data_root;
 
 /// A network, its goldens, and real data to calibrate and compare with.
 struct Net {
@@ -169,7 +172,7 @@ fn ad01() {
 }
 
 fn check(net: &Net) {
-    let Some(data) = material() else { return };
+    let Some(data) = data_root() else { return };
     let folder = data.join(net.folder);
     let files = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut models: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
@@ -266,19 +269,6 @@ fn sizes(built: &Built) -> String {
 
 fn largest(values: &[f32]) -> Option<usize> {
     (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))
-}
-
-/// The test material, if it is there.
-fn material() -> Option<PathBuf> {
-    let found = match std::env::var_os("MOTE_DATA") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-    };
-    if found.join("onnx").is_dir() {
-        return Some(found);
-    }
-    eprintln!("SKIPPED: no test material in {} (set MOTE_DATA)", found.display());
-    None
 }
 
 fn real_data(data: &Path, real: &Real, graph: &Graph, skip: usize, limit: usize) -> Dataset {

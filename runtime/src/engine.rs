@@ -25,7 +25,7 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     /// # Errors
     /// If the arena is too small, or does not start at a multiple of 16.
     pub fn new(model: Model<'m, O>, arena: &'a mut [u8]) -> Result<Self, EngineError> {
-        if arena.as_ptr().addr() % SECTION_ALIGN != 0 {
+        if !arena.as_ptr().addr().is_multiple_of(SECTION_ALIGN) {
             return Err(EngineError::ArenaMisaligned { needed: SECTION_ALIGN as u8 });
         }
         let needed = model.arena_bytes();

@@ -17,7 +17,7 @@ use crate::format::instruction::Multiplier;
 /// `Tflite` equals `MultiplyByQuantizedMultiplier` of the TensorFlow Lite reference kernels (double rounding).
 #[inline]
 pub fn requantize(acc: i32, multiplier: i32, shift: i8, rounding: Rounding) -> i32 {
-    let shift = i32::from(shift).max(-31).min(30);
+    let shift = i32::from(shift).clamp(-31, 30);
     match rounding {
         Rounding::Tflite => {
             let shifted = acc.wrapping_shl(shift.max(0) as u32);

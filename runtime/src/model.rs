@@ -43,7 +43,7 @@ impl<'m, O: Ops> Model<'m, O> {
     /// As [`Model::load`]; an instruction whose kernel is not chosen is [`Fault::Unsupported`](crate::Fault::Unsupported).
     pub fn load_for(bytes: &'m [u8]) -> Result<Self, LoadError> {
         let header = Header::read(bytes)?;
-        if bytes.as_ptr().addr() % SECTION_ALIGN != 0 {
+        if !bytes.as_ptr().addr().is_multiple_of(SECTION_ALIGN) {
             return Err(LoadError::Misaligned { needed: SECTION_ALIGN as u8 });
         }
         let got = bytes.len() as u32;

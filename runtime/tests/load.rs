@@ -7,7 +7,7 @@ use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, Loa
 use support::{Small, patched, small};
 
 fn error_of(bytes: &[u8]) -> LoadError {
-    Model::load(bytes).err().expect("the file must be refused")
+    Model::load(bytes).expect_err("the file must be refused")
 }
 
 fn error_of_edit(edit: impl FnOnce(&mut Small)) -> LoadError {

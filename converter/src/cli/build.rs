@@ -50,7 +50,8 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let converted = convert::convert(&convert, progress)?;
     let measured = figures(&converted)?;
     let misses = loaded.expected.as_ref().map_or_else(Vec::new, |e| e.misses(&measured));
-    let self_tests = ModelFile::open(&output)?.session.model()?.self_test().count();
+    // The file as a device would get it: read back, checked, run.
+    let self_tests = ModelFile::open(&output)?.session.runner()?.self_test()?;
 
     let report = Report { output: &output, converted: &converted, method: convert.method() };
     if args.json {
@@ -87,6 +88,16 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
 fn convert_args(loaded: &Loaded, data: Option<&Path>, output: &Path) -> anyhow::Result<convert::Args> {
     let recipe = &loaded.recipe;
     let data = data.unwrap_or(&loaded.folder);
+    for path in [&recipe.calibrate.path, &recipe.evaluate.path].map(|path| data.join(path)) {
+        if !path.exists() {
+            let what = format!("the recipe's data `{}` are not there", path.display());
+            let hint = format!(
+                "give their folder with --data DIR; `{}` says what they are",
+                loaded.folder.join("README.md").display()
+            );
+            return Err(Hinted::new(what, &hint).into());
+        }
+    }
     let mut words: Vec<OsString> = ["mote", "convert"].map(Into::into).into();
     words.push(loaded.folder.join(&recipe.checkpoint).into());
     let mut option = |name: &str, value: OsString| words.extend([OsString::from(name), value]);

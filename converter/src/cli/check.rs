@@ -6,8 +6,10 @@ use super::table::{Table, count, facts, kib};
 use super::{Progress, Verdict, print};
 use crate::boards::{self, Fit};
 use crate::data::{Dataset, InputSpec};
+use crate::emit::EmitError;
 use crate::import::onnx::{ImportError, ImportOptions, UnsupportedNode};
 use crate::inspect::Summary;
+use crate::quantize::QuantizeError;
 use crate::{BuildError, BuildOptions, build};
 use anyhow::Context;
 use serde_json::json;
@@ -91,8 +93,16 @@ fn examine(args: &Args, progress: &Progress) -> anyhow::Result<Outcome> {
             Ok(Outcome::Supported { summary, warnings: built.imported.warnings })
         }
         Err(BuildError::Import(ImportError::Unsupported(nodes))) => Ok(Outcome::Unsupported(nodes)),
+        Err(BuildError::Quantize(QuantizeError::Node { node, op, reason })) => Ok(not_int8(node, op, reason)),
+        Err(BuildError::Emit(EmitError::Node { node, op, reason })) => Ok(not_int8(node, op, reason)),
         Err(error) => Err(anyhow::Error::new(error).context(cannot())),
     }
+}
+
+/// A node that can be imported, but not be int8 on the device.
+fn not_int8(node: String, op: &str, reason: String) -> Outcome {
+    let hint = format!("keep it in float: mote convert --keep-float '{node}'");
+    Outcome::Unsupported(vec![UnsupportedNode { name: node, op: op.into(), reason, hint }])
 }
 
 fn json_of(outcome: &Outcome, fits: &[Fit], held: bool) -> serde_json::Value {

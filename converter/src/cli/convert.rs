@@ -1,154 +1,24 @@
 //! `mote convert`: a trained network in, a `.mote` file out.
 
 use super::check::ops_table;
+pub(super) use super::convert_args::Args;
+use super::convert_args::{Precision, cannot_convert, options};
 use super::convert_report::Report;
-use super::data_args::DataArgs;
-use super::model_file::{parse_input_shape, read};
+use super::model_file::read;
 use super::out::print_json;
 use super::progress::Bar;
 use super::whole_file::{folder_of, write_whole};
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, Dataset, InputSpec, LoadOptions};
-use crate::emit::{EmitOptions, MetaOptions, emit};
-use crate::import::onnx::{self, ImportOptions};
+use crate::emit::emit;
 use crate::inspect::Summary;
-use crate::ir::{DType, Graph, Port};
-use crate::plan::PortLayout;
-use crate::quantize::{CalibrateOptions, Method, PortType, QuantizeOptions};
+use crate::ir::Graph;
 use crate::validate::Session;
 use crate::validate::accuracy::class_count;
 use crate::validate::evaluate::{Evaluation, run_float, run_stored};
 use crate::{BuildOptions, Built, Event, build, passes};
 use anyhow::Context;
-use std::path::{Path, PathBuf};
-
-/// Convert a trained network to a model file: import, optimise, calibrate, quantize, plan memory, write.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  mote convert model.onnx --calibrate train.csv --scale 1/16 -o net.mote
-  mote convert model.onnx --calibrate images.npy --normalize unit --data-layout nhwc -o net.mote
-  mote convert model.onnx --calibrate train/ --normalize imagenet --resize --eval test/ -o net.mote
-  mote convert model.onnx --calibrate x.npy --method percentile:99.99 --keep-float '/head/*' -o net.mote
-  mote convert model.onnx --precision f16 -o net.mote          float kernels, half-size weights, no calibration
-
-Calibrate on a hundred or more typical samples, other than those that accuracy is measured on. How inputs are
-normalised is recorded in the file, and `mote run` and `mote eval` do the same.")]
-pub(super) struct Args {
-    /// An .onnx network.
-    model: PathBuf,
-    /// Typical inputs: a .npy, .npz, .csv or IDX file, a folder of pictures, or `random` to learn sizes and speed only.
-    #[arg(long, value_name = "DATA")]
-    calibrate: Option<PathBuf>,
-    /// The file to write.
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
-    /// How ranges are chosen: mse, minmax, percentile:P, entropy.
-    #[arg(long, value_name = "METHOD", default_value = "mse", value_parser = parse_method)]
-    method: Method,
-    /// Calibrate on N samples, spread evenly over the data.
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    samples: usize,
-    /// int8; or f32 or f16 to keep the arithmetic float (weights of 4 or 2 bytes).
-    #[arg(long, value_name = "PRECISION", value_enum, default_value = "int8")]
-    precision: Precision,
-    /// Element type of inputs and outputs in the arena.
-    #[arg(long, value_name = "TYPE", value_enum, default_value = "int8")]
-    io_dtype: IoType,
-    /// Order of inputs and outputs in the arena; tools take the network's own order in any case.
-    #[arg(long, value_name = "LAYOUT", value_enum, default_value = "nhwc")]
-    io_layout: IoLayout,
-    /// Keep nodes of this name in float; `*` matches anything. May be given several times.
-    #[arg(long, value_name = "PATTERN")]
-    keep_float: Vec<String>,
-    /// Shapes of inputs that the network leaves open.
-    #[arg(long, value_name = "NAME=SIZES", value_parser = parse_input_shape)]
-    input_shape: Vec<(String, Vec<usize>)>,
-    /// Names of the classes, one per line; stored in the file.
-    #[arg(long, visible_alias = "class-names", value_name = "FILE")]
-    labels_file: Option<PathBuf>,
-    /// Labelled data, other than the calibration data: measure accuracy, float and int8, and store it in the file.
-    #[arg(long, value_name = "DATA")]
-    eval: Option<PathBuf>,
-    /// As --skip, for --eval.
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "eval")]
-    eval_skip: usize,
-    /// As --limit, for --eval.
-    #[arg(long, value_name = "N", requires = "eval")]
-    eval_limit: Option<usize>,
-    /// Store N samples with their outputs in the file, for the device to test itself.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    self_test: usize,
-    /// Name of the network [default: that in the file, else the file's name].
-    #[arg(long)]
-    name: Option<String>,
-    /// Number of this model for refusing downgrades on the device.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    model_version: u32,
-    /// Leave out names and provenance: the smallest file.
-    #[arg(long)]
-    strip: bool,
-    /// Convert without comparing the imported network with a second implementation (tract).
-    #[arg(long)]
-    no_cross_check: bool,
-    /// Print the graph to stderr after this pass, each time it changed something; `import` and `all` work too.
-    #[arg(long, value_name = "PASS")]
-    dump_after: Option<String>,
-    /// One JSON object instead of tables.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    data: DataArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Precision {
-    Int8,
-    F32,
-    F16,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum IoType {
-    /// As the source network declares them
-    Source,
-    /// Quantized: no conversion on the device
-    Int8,
-    /// Converted on the device
-    F32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum IoLayout {
-    /// As the source network declares them: a transpose on the device where the two differ
-    Source,
-    /// Channels last, as the kernels want it
-    Nhwc,
-}
-
-fn parse_method(text: &str) -> Result<Method, String> {
-    let wrong = || format!("`{text}` is not mse, minmax, entropy or percentile:P with P above 50, up to 100");
-    match text.split_once(':') {
-        None if text == "mse" => Ok(Method::Mse),
-        None if text == "minmax" => Ok(Method::MinMax),
-        None if text == "entropy" => Ok(Method::Entropy),
-        None if text == "percentile" => Ok(Method::Percentile(99.9)),
-        Some(("percentile", p)) => {
-            let p: f32 = p.parse().map_err(|_| wrong())?;
-            if p > 50.0 && p <= 100.0 { Ok(Method::Percentile(p)) } else { Err(wrong()) }
-        }
-        _ => Err(wrong()),
-    }
-}
-
-pub(super) fn method_text(method: Method) -> String {
-    match method {
-        Method::Mse => "mse".into(),
-        Method::MinMax => "minmax".into(),
-        Method::Entropy => "entropy".into(),
-        Method::Percentile(p) => format!("percentile:{p}"),
-    }
-}
+use std::path::Path;
 
 /// A network converted and written.
 pub(super) struct Converted {
@@ -156,12 +26,6 @@ pub(super) struct Converted {
     pub summary: Summary,
     /// Where the labelled data came from, and what they gave.
     pub evaluation: Option<(String, Evaluation)>,
-}
-
-impl Args {
-    pub fn method(&self) -> Method {
-        self.method
-    }
 }
 
 pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
@@ -186,6 +50,7 @@ pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Conver
 
     let mut built = build_with_progress(args, &source, &options, &reading, progress)?;
     name(args, &mut built);
+    check_class_names(args, &labels, &built.graph)?;
     built.emitted = emit(&built.plan, &built.emit)?;
     let evaluation = match &args.eval {
         Some(path) => Some(evaluate(args, path, &reading, &built, progress)?),
@@ -230,60 +95,6 @@ fn check_usage(args: &Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-fn options(args: &Args, source: &[u8], labels: &[String], reading: &LoadOptions) -> anyhow::Result<BuildOptions> {
-    let import = ImportOptions { input_shapes: args.input_shape.iter().cloned().collect(), ..Default::default() };
-    let (inputs, outputs) = port_types(args, source, &import)?;
-    let float = args.precision != Precision::Int8;
-    let meta = MetaOptions {
-        labels: labels.to_vec(),
-        normalization: reading.normalization.to_string(),
-        ..MetaOptions::default()
-    };
-    Ok(BuildOptions {
-        import,
-        cross_check: !args.no_cross_check,
-        keep_float: float,
-        calibrate: CalibrateOptions { method: args.method },
-        quantize: QuantizeOptions {
-            inputs,
-            outputs,
-            float_nodes: args.keep_float.clone(),
-            ..QuantizeOptions::default()
-        },
-        layout: match args.io_layout {
-            IoLayout::Source => PortLayout::Source,
-            IoLayout::Nhwc => PortLayout::Stored,
-        },
-        emit: EmitOptions {
-            model_version: args.model_version,
-            half_weights: args.precision == Precision::F16,
-            meta: (!args.strip).then_some(meta),
-            ..EmitOptions::default()
-        },
-        self_test_vectors: args.self_test,
-    })
-}
-
-/// Types of the inputs and of the outputs in the arena. Integers of the source are int8 there.
-fn port_types(args: &Args, source: &[u8], import: &ImportOptions) -> anyhow::Result<(PortType, PortType)> {
-    match args.io_dtype {
-        IoType::Int8 => Ok((PortType::I8, PortType::I8)),
-        IoType::F32 => Ok((PortType::F32, PortType::F32)),
-        IoType::Source => {
-            let graph = onnx::import(source, import).with_context(|| cannot_convert(args))?.graph;
-            let of = |ports: &[Port]| {
-                let float = |p: &Port| matches!(p.source_dtype, DType::F32 | DType::F16);
-                if ports.iter().any(float) { PortType::F32 } else { PortType::I8 }
-            };
-            Ok((of(&graph.inputs), of(&graph.outputs)))
-        }
-    }
-}
-
-fn cannot_convert(args: &Args) -> String {
-    format!("cannot convert `{}`", args.model.display())
 }
 
 /// Loads the calibration data for the graph's inputs.
@@ -346,6 +157,17 @@ fn name(args: &Args, built: &mut Built) {
     }
 }
 
+/// As many names as the first output has scores.
+fn check_class_names(args: &Args, labels: &[String], graph: &Graph) -> anyhow::Result<()> {
+    let (Some(file), Some(output)) = (&args.labels_file, graph.outputs.first()) else { return Ok(()) };
+    let classes = class_count(output.source_shape.iter().product());
+    if labels.len() == classes {
+        return Ok(());
+    }
+    let what = format!("`{}` names {} classes, output `{}` has {classes}", file.display(), labels.len(), output.name);
+    Err(Hinted::new(what, "give one name per line, in the order of the scores").into())
+}
+
 /// Float and stored model on labelled data.
 fn evaluate(
     args: &Args,
@@ -360,6 +182,9 @@ fn evaluate(
         limit: args.eval_limit,
         ..reading.clone()
     };
+    if overlaps(args, path) {
+        progress.warn("accuracy is measured on samples that calibration saw as well: use --limit and --eval-skip");
+    }
     let data = data::load(path, &InputSpec::of_graph(&built.graph), &reading)?;
     let scores = built.graph.outputs.first().map_or(0, |o| o.source_shape.iter().skip(1).product());
     let labels = data.check_labels(class_count(scores))?;
@@ -373,17 +198,10 @@ fn evaluate(
     Ok((data.origin.clone(), Evaluation::of(Some(labels), &stored, Some(&float))))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn methods_parse_and_print_alike() {
-        for text in ["mse", "minmax", "entropy", "percentile:99.99"] {
-            assert_eq!(method_text(parse_method(text).unwrap()), text);
-        }
-        for text in ["max", "percentile:", "percentile:10", "percentile:101", "mse:1"] {
-            assert!(parse_method(text).is_err(), "{text}");
-        }
-    }
+/// True if `--calibrate` and `--eval` name the same data and the chosen parts have samples in common.
+fn overlaps(args: &Args, eval: &Path) -> bool {
+    let same = args.calibrate.as_deref() == Some(eval);
+    let end = |skip: usize, limit: Option<usize>| skip.saturating_add(limit.unwrap_or(usize::MAX));
+    let (a, b) = (&args.data, (args.eval_skip, args.eval_limit));
+    same && a.skip < end(b.0, b.1) && b.0 < end(a.skip, a.limit)
 }

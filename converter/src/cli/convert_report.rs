@@ -1,6 +1,7 @@
 //! What `mote convert` says about the file it wrote.
 
-use super::convert::{Converted, method_text};
+use super::convert::Converted;
+use super::convert_args::method_text;
 use super::table::{count, facts, kib, percent};
 use crate::quantize::Method;
 use serde_json::{Value, json};

@@ -8,6 +8,7 @@ mod check;
 mod compare;
 mod completions;
 mod convert;
+mod convert_args;
 mod convert_report;
 mod data_args;
 mod diagnostics;

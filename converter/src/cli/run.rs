@@ -5,7 +5,7 @@ use super::model_file::{ModelFile, OutputSpec};
 use super::out::print_json;
 use super::table::{Table, count, real, sizes};
 use super::{Hinted, Progress, Verdict, print};
-use crate::data::{self, Dataset, write_npy};
+use crate::data::{self, Dataset, LoadOptions, write_npy};
 use crate::ir::DType;
 use crate::validate::evaluate::{Outputs, run_stored};
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "[NAME=]FILE")]
     output: Vec<String>,
     /// Inputs and outputs are what the device sees: stored type and order, nothing converted.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "normalize", "scale", "mean", "std", "dequantize", "resize"])]
     raw: bool,
     /// How many classes to print per sample.
     #[arg(long, value_name = "K", default_value_t = 3)]
@@ -50,7 +50,8 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let targets = targets(&args, &model)?;
     let files: Vec<_> = args.input.iter().map(|text| named(text)).collect();
     if args.raw {
-        return super::run_raw::run(&model, &files, &targets, progress);
+        let window = LoadOptions { skip: args.data.skip, limit: args.data.limit, ..LoadOptions::default() };
+        return super::run_raw::run(&model, &files, &window, &targets, progress);
     }
     let options = args.data.options_with_record(&model.summary.provenance.normalization, model.labels(), progress)?;
     let data = data::load_each(&files, &model.inputs, &options)?;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 pub(super) fn run(
     model: &ModelFile,
     files: &[(Option<String>, PathBuf)],
+    window: &LoadOptions,
     targets: &[(usize, PathBuf)],
     progress: &Progress,
 ) -> anyhow::Result<Verdict> {
@@ -20,7 +21,7 @@ pub(super) fn run(
         channel_axis: None,
     };
     let specs: Vec<InputSpec> = inputs.iter().zip(&model.inputs).map(stored).collect();
-    let data = data::load_each(files, &specs, &LoadOptions::default())?;
+    let data = data::load_each(files, &specs, window)?;
     let mut results: Vec<Vec<Vec<u8>>> = vec![Vec::new(); outputs.len()];
     let bar = progress.bar(data.len(), "running");
     for (i, sample) in data.samples.iter().enumerate() {

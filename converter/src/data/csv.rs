@@ -27,9 +27,20 @@ fn bad(path: &Path, problem: String) -> DataError {
     DataError::Format { path: path.into(), problem }
 }
 
-/// All fields of a file; a first line without numbers is a header. Every line keeps its number.
-pub(crate) fn lines(path: &Path) -> Result<(Option<Vec<String>>, Vec<(u64, csv::StringRecord)>), DataError> {
-    let text = std::fs::read(path).map_err(|source| DataError::Read { path: path.into(), source })?;
+/// All fields of a file.
+pub(crate) struct Fields {
+    /// A first line without numbers.
+    pub header: Option<Vec<String>>,
+    /// The other lines, each with its number.
+    pub records: Vec<(u64, csv::StringRecord)>,
+}
+
+/// Reads all fields of a file.
+pub(crate) fn fields(path: &Path) -> Result<Fields, DataError> {
+    let read_error = |source| DataError::Read { path: path.into(), source };
+    let bytes = std::fs::metadata(path).map_err(read_error)?.len();
+    check_size(path, usize::try_from(bytes).unwrap_or(usize::MAX) / 4, 1)?;
+    let text = std::fs::read(path).map_err(read_error)?;
     let first = text.split(|&b| b == b'\n').next().unwrap_or_default();
     let delimiter =
         [b',', b';', b'\t'].into_iter().max_by_key(|d| (first.iter().filter(|b| *b == d).count(), *d == b','));
@@ -51,7 +62,7 @@ pub(crate) fn lines(path: &Path) -> Result<(Option<Vec<String>>, Vec<(u64, csv::
     if header.is_some() {
         records.remove(0);
     }
-    Ok((header, records))
+    Ok(Fields { header, records })
 }
 
 /// Reads the table that feeds `input`.
@@ -62,7 +73,7 @@ pub(crate) fn read(
     class_names: &[String],
     window: Window,
 ) -> Result<Table, DataError> {
-    let (header, records) = lines(path)?;
+    let Fields { header, records } = fields(path)?;
     let expected = input.elements();
     let total = records.len();
     let range = window.range(path, total)?;

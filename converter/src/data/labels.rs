@@ -13,7 +13,7 @@ pub(crate) fn read(path: &Path, samples: usize, class_names: &[String]) -> Resul
         let file = File::open(path).map_err(|source| DataError::Read { path: path.into(), source })?;
         of_rows(path, npy::read(BufReader::new(file), path, Window::default(), |_, _| Ok(()))?.rows)?
     } else if extension == "csv" || extension == "txt" {
-        let (header, records) = csv::lines(path)?;
+        let csv::Fields { header, records } = csv::fields(path)?;
         let last = |r: &::csv::StringRecord| r.iter().next_back().unwrap_or_default().to_string();
         let mut fields: Vec<String> = records.iter().map(|(_, r)| last(r)).collect();
         // A lone column under a heading: the heading is neither a number nor a class.

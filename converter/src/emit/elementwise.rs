@@ -41,13 +41,19 @@ const MAX_ADD_MULTIPLIER: f64 = (1 << 21) as f64;
 /// Both operands in units of `2^-s` of the output's scale, with the largest `s` that the multipliers allow.
 fn single(n: &NodeContext, a: Affine, b: Affine, y: Affine) -> Result<Add, EmitError> {
     let factors = [a, b].map(|x| f64::from(x.scale) / f64::from(y.scale));
-    let fits = |s: &i32| factors.iter().all(|f| (f * 2f64.powi(*s)).round() <= MAX_ADD_MULTIPLIER);
-    let Some(s) = (1..=30).rev().find(fits) else {
+    let Some((s, multipliers)) = common_shift(factors) else {
         return Err(n.error(format!("cannot scale the operands by {factors:?}: the scales are too far apart")));
     };
-    let [a, b] = factors.map(|f| Multiplier { multiplier: (f * 2f64.powi(s)).round() as i32, shift: 0 });
-    let y_scale = Multiplier { multiplier: 0, shift: -s as i8 };
-    Ok(Add { binary: EMPTY, left_shift: 0, a_scale: a, b_scale: b, y_scale })
+    let [a_scale, b_scale] = multipliers.map(|multiplier| Multiplier { multiplier, shift: 0 });
+    let y_scale = Multiplier { multiplier: 0, shift: -s };
+    Ok(Add { binary: EMPTY, left_shift: 0, a_scale, b_scale, y_scale })
+}
+
+/// The largest `s` for which both factors times `2^s` fit a multiplier, and these multipliers.
+fn common_shift(factors: [f64; 2]) -> Option<(i8, [i32; 2])> {
+    let scaled = |s: i8| factors.map(|f| (f * 2f64.powi(i32::from(s))).round());
+    let s = (1..=30).rev().find(|&s| scaled(s).iter().all(|&m| m <= MAX_ADD_MULTIPLIER))?;
+    Some((s, scaled(s).map(|m| m as i32)))
 }
 
 /// Parameters of the TensorFlow Lite reference kernel.
@@ -266,6 +272,28 @@ mod tests {
                 assert_eq!(got, wanted, "{b:?} at {index:?}");
             }
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn single_rounding_sums_are_within_half_a_step(
+            exponents in (-6f64..3.0, -6f64..3.0),
+            a in -255i32..=255,
+            b in -255i32..=255,
+        ) {
+            let factors = [2f64.powf(exponents.0), 2f64.powf(exponents.1)];
+            let (s, [ma, mb]) = common_shift(factors).unwrap();
+            let products = a.checked_mul(ma).zip(b.checked_mul(mb)).and_then(|(a, b)| a.checked_add(b));
+            let sum = products.and_then(|p| p.checked_add(1 << (s - 1))).expect("no overflow") >> s;
+            let exact = factors[0] * f64::from(a) + factors[1] * f64::from(b);
+            proptest::prop_assert!((f64::from(sum) - exact).abs() < 0.5 + 1e-3 * (1.0 + factors[0].max(factors[1])));
+        }
+    }
+
+    #[test]
+    fn factors_beyond_the_multipliers_are_refused() {
+        assert!(common_shift([2f64.powi(20), 1.0]).is_some());
+        assert_eq!(common_shift([2f64.powi(21), 1.0]), None);
     }
 
     #[test]

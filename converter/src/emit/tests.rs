@@ -4,7 +4,7 @@ use super::*;
 use crate::execute::Executor;
 use crate::inspect::Summary;
 use crate::ir::{Activation, DType, Graph, Node, Op, Pads, Port, Tensor, Unary};
-use crate::plan::plan;
+use crate::plan::{PortLayout, plan, with_port_layout};
 use crate::quantize::{CalibrateOptions, QuantizeOptions, calibrate, keep_float, quantize};
 use crate::validate::{Session, Similarity};
 
@@ -286,6 +286,52 @@ fn a_model_without_nodes_passes_its_input_on() {
     let mut net = Net::new();
     let x = net.input(&[1, 7]);
     check(&net.output(x));
+}
+
+#[test]
+fn ports_in_source_layout_give_the_same_outputs() {
+    let mut graph = conv([5, 6, 3], [8, 3, 3, 3], [5, 6, 8], 1, 1, [1, 1, 1, 1]);
+    for (port, shape) in [(&mut graph.inputs[0], [1, 3, 5, 6]), (&mut graph.outputs[0], [1, 8, 5, 6])] {
+        (port.source_shape, port.source_axes) = (shape.to_vec(), vec![0, 2, 3, 1]);
+    }
+    let ranges = calibrate(&graph, &samples(&graph, 8), &CalibrateOptions::default(), &mut |_| {}).unwrap();
+    let quant = quantize(&graph, &ranges, &QuantizeOptions::default()).unwrap();
+    let run = |layout| {
+        let plan = plan(with_port_layout(quant.clone(), layout)).unwrap();
+        let session = Session::load(emit(&plan, &EmitOptions::default()).unwrap().bytes).unwrap();
+        let shape = session.runner().unwrap().inputs()[0].shape.to_vec();
+        (shape, session.run(&arrays(&samples(&graph, 1)[0])).unwrap())
+    };
+    let (stored_shape, stored) = run(PortLayout::Stored);
+    let (source_shape, source) = run(PortLayout::Source);
+    assert_eq!((stored_shape.as_slice(), source_shape.as_slice()), (&[1, 5, 6, 3][..], &[1, 3, 5, 6][..]));
+    assert_eq!(stored, source);
+}
+
+#[test]
+fn arrays_of_the_wrong_size_are_refused() {
+    let graph = conv([5, 6, 3], [8, 3, 3, 3], [5, 6, 8], 1, 1, [1, 1, 1, 1]);
+    let session = Session::load(float(&graph).bytes).unwrap();
+    let mut runner = session.runner().unwrap();
+    let error = runner.run(&[]).unwrap_err();
+    assert_eq!(error.to_string(), "the model has 1 inputs, got 0 arrays");
+    let error = runner.run(&[vec![0.0; 7]]).unwrap_err();
+    assert_eq!(error.to_string(), "input 0 of shape [1, 5, 6, 3] holds 90 elements, got 7");
+    let error = runner.run_raw(&[&[0; 8]]).unwrap_err();
+    assert_eq!(error.to_string(), "input 0 of shape [1, 5, 6, 3] holds 360 bytes, got 8");
+}
+
+#[test]
+fn raw_runs_take_what_the_arena_holds() {
+    let graph = conv([5, 6, 3], [8, 3, 3, 3], [5, 6, 8], 1, 1, [1, 1, 1, 1]);
+    let session = Session::load(int8(&graph).bytes).unwrap();
+    let mut runner = session.runner().unwrap();
+    let sample = arrays(&samples(&graph, 1)[0]);
+    let stored = runner.store_inputs(&sample).unwrap();
+    let raw = runner.run_raw(&stored.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+    let port = &runner.outputs()[0];
+    let real: Vec<f32> = raw[0].iter().map(|&b| port.scale * (i32::from(b as i8) - port.zero_point) as f32).collect();
+    assert_eq!(real, runner.run(&sample).unwrap()[0]);
 }
 
 #[test]

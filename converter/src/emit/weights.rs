@@ -13,7 +13,7 @@ impl Weights {
     /// Offset of `bytes`, aligned to `align`. Equal contents share an offset if its alignment will do.
     fn add(&mut self, bytes: Vec<u8>, align: usize) -> u32 {
         match self.known.get(&bytes) {
-            Some(&offset) if offset as usize % align == 0 => return offset,
+            Some(&offset) if (offset as usize).is_multiple_of(align) => return offset,
             _ => {}
         }
         self.bytes.resize(self.bytes.len().next_multiple_of(align), 0);

@@ -1,6 +1,6 @@
 //! May several samples run as one?
 
-use crate::ir::{Graph, Node, Op};
+use crate::ir::{Graph, Node, Op, ValueId};
 
 /// True if every value that is not a constant has a batch axis 0 of size 1, and no op mixes that axis with others, so
 /// that `n` samples can be stacked along it.
@@ -16,8 +16,8 @@ fn keeps_batch(graph: &Graph, node: &Node) -> bool {
     match &node.op {
         // Leading axes are added on the left when ranks differ: a computed operand's batch axis would slip.
         Op::Add { .. } | Op::Mul { .. } => {
-            node.inputs.iter().all(|&i| graph.constant(i).is_none() || graph.value(i).shape.len() <= rank)
-                && node.inputs.iter().all(|&i| graph.constant(i).is_some() || graph.value(i).shape.len() == rank)
+            let fits = |&i: &ValueId| graph.constant(i).is_some() || graph.value(i).shape.len() == rank;
+            node.inputs.iter().all(fits) && node.inputs.iter().any(|&i| graph.constant(i).is_none())
         }
         Op::Mean { axes, .. } => !axes.contains(&0),
         Op::Pad { before, after, .. } => before.first() == Some(&0) && after.first() == Some(&0),

@@ -102,7 +102,7 @@ impl Candidate {
 
         // Writing over the other operand, or over none, can let the rest be packed tighter.
         let options = |&node: &NodeId| (node.0, sharing::in_place_operands(graph, node).len());
-        for (node, operands) in order.iter().map(options).take(MOST_TOGGLED) {
+        for (node, operands) in order.iter().map(options).take(TOGGLE_WORK / graph.nodes.len().max(1)) {
             for option in 1..=operands {
                 let before = std::mem::replace(&mut choice[node], option);
                 let other = share(&choice);
@@ -134,5 +134,5 @@ impl Candidate {
     }
 }
 
-/// Only the first so many nodes are tried with another in-place operand than the first.
-const MOST_TOGGLED: usize = 256;
+/// Nodes of the graph times nodes tried with another in-place operand than the first: keeps large graphs fast.
+const TOGGLE_WORK: usize = 20_000;

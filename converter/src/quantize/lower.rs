@@ -1,5 +1,6 @@
 //! `Graph + Ranges -> QuantGraph`.
 
+use super::float_nodes::float_nodes;
 use super::groups::{assign, data_operands, shares};
 use super::{QuantGraph, Quantization, QuantizeError, Range, Ranges, params, verify, weights};
 use crate::ir::{DType, Graph, Node, Op, Tensor, ValueId};
@@ -66,38 +67,6 @@ pub fn quantize(graph: &Graph, ranges: &Ranges, options: &QuantizeOptions) -> Re
 /// The graph as it is, all values float.
 pub fn keep_float(graph: &Graph) -> QuantGraph {
     QuantGraph { graph: graph.clone(), quantization: vec![None; graph.values.len()] }
-}
-
-/// Per node, whether a pattern names it. Every pattern must name one.
-fn float_nodes(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>, QuantizeError> {
-    let unmatched = |p: &&String| !graph.nodes.iter().any(|n| matches(p.as_bytes(), n.name.as_bytes()));
-    if let Some(pattern) = patterns.iter().find(unmatched) {
-        return Err(QuantizeError::NoSuchNode { pattern: pattern.clone() });
-    }
-    let named = |n: &Node| patterns.iter().any(|p| matches(p.as_bytes(), n.name.as_bytes()));
-    Ok(graph.nodes.iter().map(named).collect())
-}
-
-/// Glob match where `*` stands for any text. Remembers the last `*` only, which is enough and takes no exponential time.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == name[n] => (p, n) = (p + 1, n + 1),
-            _ => match &mut star {
-                Some((at, from)) => {
-                    *from += 1;
-                    (p, n) = (*at + 1, *from);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
 }
 
 /// The graph under construction. Values keep their ids; a value that is needed in both precisions gets a second one.

@@ -5,6 +5,7 @@
 
 mod calibrate;
 mod choose;
+mod float_nodes;
 mod groups;
 mod histogram;
 mod lower;

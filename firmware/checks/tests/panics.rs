@@ -5,7 +5,8 @@ use mote_firmware_checks::{
 };
 use std::collections::BTreeSet;
 
-const TARGET: &str = "thumbv7em-none-eabihf";
+/// The least and the most capable instruction set of the emulated boards.
+const TARGETS: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
 
 /// Entries of `panic-sites.txt` for one image: everything up to ` -- `, behind `<image>: `.
 fn known(image: &str) -> BTreeSet<String> {
@@ -32,29 +33,37 @@ fn expect_known(image: &str, found: &BTreeSet<String>) {
     println!("{image}: {} panic sites, all known", found.len());
 }
 
-fn reach(root: &str) -> Reached {
-    let library = build_engine_run(TARGET).unwrap_or_else(|error| panic!("{error}"));
+fn reach(root: &str, target: &str) -> Reached {
+    let library = build_engine_run(target).unwrap_or_else(|error| panic!("{error}"));
     Archive::read(&library).unwrap().reach(root).expect("the root function is in the library")
 }
 
 #[test]
 fn a_function_that_can_panic_is_found() {
-    let sites = reach("mote_control").panic_sites;
-    assert!(sites.keys().any(|site| site.function == "mote_control"), "{sites:?}");
+    for target in TARGETS {
+        let sites = reach("mote_control", target).panic_sites;
+        assert!(sites.keys().any(|site| site.function == "mote_control"), "{sites:?}");
+    }
 }
 
 #[test]
 fn every_panic_that_engine_run_can_reach_is_known() {
-    let reached = reach("mote_engine_run");
-    assert!(reached.names.len() > 5, "the walk found only {:?}", reached.names);
-    let sites = reached.panic_sites.iter().map(|(Site { function, panic }, n)| format!("{function} -> {panic} x{n}"));
-    expect_known("engine-run", &sites.collect());
+    for target in TARGETS {
+        let reached = reach("mote_engine_run", target);
+        assert!(reached.names.len() > 5, "the walk found only {:?}", reached.names);
+        let sites = reached.panic_sites.iter();
+        let sites = sites.map(|(Site { function, panic }, n)| format!("{function} -> {panic} x{n}"));
+        expect_known(&format!("engine-run {target}"), &sites.collect());
+    }
 }
 
 #[test]
 fn engine_run_cannot_reach_an_allocator() {
-    let outside = reach("mote_engine_run").names.into_iter().filter(|name| is_allocator(name));
-    assert_eq!(outside.collect::<Vec<_>>(), Vec::<String>::new());
+    for target in TARGETS {
+        let names = reach("mote_engine_run", target).names;
+        let found: Vec<_> = names.into_iter().filter(|name| is_allocator(name)).collect();
+        assert!(found.is_empty(), "{target}: {found:?}");
+    }
 }
 
 #[test]

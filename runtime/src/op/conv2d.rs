@@ -130,7 +130,7 @@ pub(crate) fn check(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
 
 /// Weights of one filter; the groups must divide both channel counts.
 pub(crate) fn check_groups(in_c: u32, out_c: u32, groups: u32, kernel_h: u32, kernel_w: u32) -> Result<u32, Fault> {
-    if groups == 0 || in_c % groups != 0 || out_c % groups != 0 {
+    if groups == 0 || !in_c.is_multiple_of(groups) || !out_c.is_multiple_of(groups) {
         return Err(Fault::Shape);
     }
     product(&[kernel_h, kernel_w, in_c / groups])

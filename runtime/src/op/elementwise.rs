@@ -141,3 +141,7 @@ pub(crate) fn in_place<'s, T: Pod>(memory: &'s mut Memory, x: u32, y: u32, len: 
     }
     memory.arena(y, len)
 }
+
+#[cfg(test)]
+#[path = "elementwise/tests.rs"]
+mod tests;

@@ -29,7 +29,10 @@ pub(crate) fn fully_connected(
 ) -> Option<()> {
     let in_n = NonZeroUsize::new(op.in_n as usize)?;
     let out_n = NonZeroUsize::new(op.out_n as usize)?;
-    for (x, y) in x.chunks_exact(in_n.get()).zip(y.chunks_exact_mut(out_n.get())) {
+    // Not zipped: `zip` divides to learn how many pieces there are, and may link a panic for a divisor of 0.
+    let mut rows = x.chunks_exact(in_n.get());
+    for y in y.chunks_exact_mut(out_n.get()) {
+        let x = rows.next()?;
         let mut filters = weights.chunks_exact(in_n.get());
         let mut biases = bias.iter();
         let mut channel = 0;

@@ -22,7 +22,10 @@ pub(crate) fn mean(op: &Mean, rounding: Rounding, x: &[i8], y: &mut [i8]) -> Opt
     let inner = NonZeroUsize::new(op.inner as usize)?;
     let x_len = NonZeroUsize::new(inner.get().wrapping_mul(op.n as usize))?;
     let offset = i32::from(op.x_zero_point).wrapping_mul(op.n as i32).wrapping_neg();
-    for (x, y) in x.chunks_exact(x_len.get()).zip(y.chunks_exact_mut(inner.get())) {
+    // Not zipped: `zip` divides to learn how many pieces there are, and may link a panic for a divisor of 0.
+    let mut rows = x.chunks_exact(x_len.get());
+    for y in y.chunks_exact_mut(inner.get()) {
+        let x = rows.next()?;
         let mut first = 0usize;
         for y in y.chunks_mut(BLOCK) {
             let mut sums = [offset; BLOCK];

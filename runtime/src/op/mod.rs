@@ -26,6 +26,8 @@ pub mod transpose;
 pub mod dispatch;
 mod elementwise;
 mod scales;
+#[cfg(test)]
+mod testing;
 mod window;
 
 use crate::error::Fault;
@@ -76,7 +78,7 @@ pub(crate) fn parameter(ok: bool) -> Result<(), Fault> {
 }
 
 fn range(offset: u32, elements: u32, element_bytes: u32, limit: u32, fault: Fault) -> Result<Span, Fault> {
-    if element_bytes == 0 || offset % element_bytes != 0 {
+    if element_bytes == 0 || !offset.is_multiple_of(element_bytes) {
         return Err(Fault::Alignment);
     }
     let bytes = elements.checked_mul(element_bytes).ok_or(fault)?;

@@ -53,3 +53,7 @@ pub(crate) fn run(op: &StridedCopy, memory: &mut Memory) -> Option<()> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "strided_copy/tests.rs"]
+mod tests;

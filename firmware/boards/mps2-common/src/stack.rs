@@ -12,6 +12,10 @@ unsafe extern "C" {
 const PATTERN: u32 = 0xC0DE_57AC;
 /// At most so much is painted below the caller; a deeper stack shows as exactly this.
 const WINDOW_BYTES: usize = 64 * 1024;
+/// Left alone below the stack pointer: the compiler may read the pointer before it saves this function's registers. A run
+/// that needs less shows as exactly this.
+const MARGIN_BYTES: usize = 64;
+
 fn top() -> usize {
     &raw const _stack_start as usize
 }
@@ -24,15 +28,15 @@ fn bottom(pointer: usize) -> usize {
 /// Stack pointer at the last painting. Plain data in a register-sized cell: there are no interrupts and one core.
 static PAINTED_AT: AtomicUsize = AtomicUsize::new(0);
 
-/// Fills the unused stack with the pattern. Not inlined, so that its stack pointer is that of a function that the caller
+/// Fills the unused stack with the pattern. Not inlined, so that its stack pointer is that of a function which the caller
 /// calls.
 #[inline(never)]
 pub fn paint() {
     let pointer = msp::read() as usize;
     PAINTED_AT.store(pointer, Ordering::Relaxed);
-    for address in (bottom(pointer)..pointer).step_by(4) {
+    for address in (bottom(pointer)..pointer - MARGIN_BYTES).step_by(4) {
         // SAFETY: the addresses are word-aligned, inside the stack's memory and below everything in use: the stack
-        // grows downwards, no interrupt is enabled, and this loop calls nothing.
+        // grows downwards, no interrupt is enabled, this loop calls nothing, and its own registers are in the margin.
         unsafe { (address as *mut u32).write_volatile(PATTERN) };
     }
 }
@@ -46,7 +50,7 @@ pub fn used() -> StackUsed {
         unsafe { (*address as *const u32).read_volatile() == PATTERN }
     };
     let lowest = bottom(painted_at);
-    let painted = (lowest..painted_at).step_by(4);
+    let painted = (lowest..painted_at.saturating_sub(MARGIN_BYTES)).step_by(4);
     let deepest = lowest + painted.take_while(intact).count() * 4;
     StackUsed { below_bytes: (painted_at - deepest) as u32, total_bytes: (top() - deepest) as u32 }
 }

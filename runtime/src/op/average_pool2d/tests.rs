@@ -1,1 +1,56 @@
+use super::super::testing::{Random, Tap, at, config, hwc, positions, taps, window};
+use super::*;
+use proptest::prelude::*;
+use std::vec;
+use std::vec::Vec;
 
+/// Nearest integer, ties away from zero; exact for the sums of a small window.
+fn literal_divide(sum: i32, count: i32) -> i32 {
+    (f64::from(sum) / f64::from(count)).round() as i32
+}
+
+fn literal(op: &Pool2d, x: &[i8]) -> Vec<i8> {
+    let w = &op.window;
+    let output = |(y_row, y_column, channel): (u32, u32, u32)| {
+        let real = taps(w, op.x_shape, y_row, y_column);
+        let element = |tap: &Tap| i32::from(x[at(op.x_shape, tap.row, tap.column, channel)]);
+        let mut sum: i32 = real.iter().map(element).sum();
+        let mut count = real.len() as i32;
+        if op.count_include_pad {
+            // The same window over the padded input reads the real elements and the padding.
+            let h = op.x_shape.h + w.pad_top + op.pad_bottom;
+            let padded = Hwc { h, w: op.x_shape.w + w.pad_left + op.pad_right, c: 1 };
+            let all = taps(&Window { pad_top: 0, pad_left: 0, ..*w }, padded, y_row, y_column);
+            sum += (all.len() as i32 - count) * i32::from(op.zero_point);
+            count = all.len() as i32;
+        }
+        literal_divide(sum, count).clamp(op.min.into(), op.max.into()) as i8
+    };
+    positions(op.y_shape).map(output).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..config() })]
+
+    #[test]
+    fn equals_the_literal_average(
+        x_shape in hwc(7, 70), (y_h, y_w) in (1u32..4, 1u32..4), window in window(), count_include_pad: bool,
+        (pad_bottom, pad_right) in (0u32..3, 0u32..3), zero_point: i8, (a, b) in (any::<i8>(), any::<i8>()), seed: u64,
+    ) {
+        let y_shape = Hwc { h: y_h, w: y_w, c: x_shape.c };
+        prop_assume!(window.check_pool(x_shape, y_shape).is_ok());
+        let (min, max) = (a.min(b), a.max(b));
+        let op = Pool2d {
+            x: 0, y: 0, x_shape, y_shape, window, count_include_pad, pad_bottom, pad_right, zero_point, min, max,
+        };
+        let x = Random::new(seed).i8s(x_shape.elements().unwrap());
+        let mut got = vec![0; y_shape.elements().unwrap() as usize];
+        prop_assert!(average_pool2d(&op, &x, &mut got).is_some());
+        prop_assert_eq!(got, literal(&op, &x));
+    }
+
+    #[test]
+    fn division_rounds_half_away(sum in -40_000i32..40_000, count in 1u32..300) {
+        prop_assert_eq!(divide_half_away(sum, NonZeroU32::new(count).unwrap()), literal_divide(sum, count as i32));
+    }
+}

@@ -1,0 +1,54 @@
+//! Which nodes the user keeps float.
+
+use super::QuantizeError;
+use crate::ir::{Graph, Node};
+
+/// Per node, whether a pattern names it. Every pattern must name one.
+pub fn float_nodes(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>, QuantizeError> {
+    let unmatched = |p: &&String| !graph.nodes.iter().any(|n| matches(p.as_bytes(), n.name.as_bytes()));
+    if let Some(pattern) = patterns.iter().find(unmatched) {
+        return Err(QuantizeError::NoSuchNode { pattern: pattern.clone() });
+    }
+    let named = |n: &Node| patterns.iter().any(|p| matches(p.as_bytes(), n.name.as_bytes()));
+    Ok(graph.nodes.iter().map(named).collect())
+}
+
+/// Glob match where `*` stands for any text. Remembers the last `*` only, which is enough and takes no exponential time.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => match &mut star {
+                Some((at, from)) => {
+                    *from += 1;
+                    (p, n) = (*at + 1, *from);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        let fits = |pattern: &str, name: &str| matches(pattern.as_bytes(), name.as_bytes());
+        for (pattern, name) in [("conv", "conv"), ("*", ""), ("*", "a"), ("a*c", "abc"), ("*b*", "abc"), ("a**", "a")] {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("conv", "conv2"), ("", "a"), ("a*c", "abd"), ("*b", "abc"), ("b*", "abc")] {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
+        assert!(!fits(&"*a".repeat(40), &"a".repeat(39)));
+        assert!(fits(&"*a".repeat(40), &"a".repeat(4000)));
+    }
+}

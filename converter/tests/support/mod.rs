@@ -1,0 +1,22 @@
+//! Where the shared test material is, and what happens when it is not there.
+
+use std::path::{Path, PathBuf};
+
+/// Folder of the shared test material: `$MOTE_DATA`, else `shared/data` beside the repository.
+///
+/// Says on stderr what is skipped when it is missing.
+///
+/// # Panics
+/// If it is missing and `MOTE_REQUIRE_DATA` is 1.
+pub fn data_root() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let root = std::env::var_os("MOTE_DATA").map_or_else(beside, PathBuf::from);
+    if root.join("onnx").is_dir() {
+        return Some(root);
+    }
+    let missing = format!("no test material in {} (set MOTE_DATA)", root.display());
+    let required = std::env::var_os("MOTE_REQUIRE_DATA").is_some_and(|value| value == "1");
+    assert!(!required, "MOTE_REQUIRE_DATA=1, but there is {missing}");
+    eprintln!("SKIPPED: {missing}");
+    None
+}
