@@ -1,6 +1,7 @@
 //! Between a caller's arrays, in the source network's order, and the arena's.
 
 use crate::format::{DType, MAX_RANK, Port};
+use crate::op::quantize::quantize_value;
 use bytemuck::Pod;
 use core::ops::Range;
 
@@ -30,7 +31,7 @@ pub(crate) fn cast_mut<'a, T: Pod>(arena: &'a mut [u8], port: &Port) -> &'a mut 
 pub(crate) fn write_f32(arena: &mut [u8], port: &Port, values: &[f32]) {
     match port.dtype {
         DType::F32 => gather(cast_mut(arena, port), port, values, |v| v),
-        _ => gather(cast_mut(arena, port), port, values, |v| quantize(v, port.scale, port.zero_point)),
+        _ => gather(cast_mut(arena, port), port, values, |v| quantize_value(v, port.scale, port.zero_point as i8)),
     }
 }
 
@@ -64,16 +65,6 @@ fn scatter<T: Copy, S>(stored: &[T], port: &Port, source: &mut [S], convert: imp
             *value = convert(stored);
         }
     }
-}
-
-/// `clamp(round_half_away(value / scale) + zero_point, -128, 127)`; NaN gives the zero point.
-fn quantize(value: f32, scale: f32, zero_point: i32) -> i8 {
-    // Beyond 1000 every zero point saturates; below it, integer and fractional part are exact.
-    let scaled = (value / scale).clamp(-1000.0, 1000.0);
-    let whole = scaled as i32;
-    let fraction = scaled - whole as f32;
-    let carry = i32::from(fraction >= 0.5) - i32::from(fraction <= -0.5);
-    (whole + carry).saturating_add(zero_point).clamp(-128, 127) as i8
 }
 
 /// For each element in stored order, its index in the source's array.

@@ -2,32 +2,10 @@
 
 use mote_runtime::format::instruction::Multiplier;
 
-/// `real` as Q0.31 mantissa and power of two, rounded to nearest. Too small to matter gives 0; negative, not finite or
-/// 2^30 and above give `None`.
+/// `real` as Q0.31 mantissa and power of two. Too small to matter gives 0; negative, not finite or 2^30 and above give
+/// `None`: no kernel could apply it.
 pub fn multiplier(real: f64) -> Option<Multiplier> {
-    if !real.is_finite() || real < 0.0 {
-        return None;
-    }
-    if real == 0.0 {
-        return Some(Multiplier { multiplier: 0, shift: 0 });
-    }
-    // real = fraction * 2^exponent, fraction in [0.5, 1)
-    let mut exponent = real.log2().floor() as i32 + 1;
-    let mut fraction = real / 2f64.powi(exponent);
-    if fraction >= 1.0 {
-        (fraction, exponent) = (fraction / 2.0, exponent + 1);
-    } else if fraction < 0.5 {
-        (fraction, exponent) = (fraction * 2.0, exponent - 1);
-    }
-    let mut mantissa = (fraction * 2f64.powi(31)).round() as i64;
-    if mantissa == 1 << 31 {
-        (mantissa, exponent) = (mantissa / 2, exponent + 1);
-    }
-    match exponent {
-        ..-31 => Some(Multiplier { multiplier: 0, shift: 0 }),
-        -31..=30 => Some(Multiplier { multiplier: mantissa as i32, shift: exponent as i8 }),
-        31.. => None,
-    }
+    (0.0..f64::from(1 << 30)).contains(&real).then(|| Multiplier::from_real(real))
 }
 
 /// A real value as a stored int8: half away from zero, clamped.

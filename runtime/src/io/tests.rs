@@ -56,10 +56,10 @@ fn float_port_only_permutes() {
 #[test]
 fn quantize_rounds_half_away_from_zero_and_saturates() {
     for (value, expected) in [(0.5, 1), (-0.5, -1), (1.5, 2), (-1.5, -2), (0.49999997, 0), (-0.49999997, 0)] {
-        assert_eq!(quantize(value, 1.0, 0), expected, "{value}");
+        assert_eq!(quantize_value(value, 1.0, 0), expected, "{value}");
     }
-    assert_eq!(quantize(f32::INFINITY, 1.0, -128), 127);
-    assert_eq!(quantize(f32::NEG_INFINITY, 1.0, 127), -128);
-    assert_eq!(quantize(f32::MAX, f32::MIN_POSITIVE, 0), 127);
-    assert_eq!(quantize(f32::NAN, 1.0, -7), -7);
+    assert_eq!(quantize_value(f32::INFINITY, 1.0, -128), 127);
+    assert_eq!(quantize_value(f32::NEG_INFINITY, 1.0, 127), -128);
+    assert_eq!(quantize_value(f32::MAX, f32::MIN_POSITIVE, 0), 127);
+    assert_eq!(quantize_value(f32::NAN, 1.0, -7), -7);
 }
