@@ -71,11 +71,9 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     } else {
         print(report.text())?;
         print(format!("\n{}", comparison(loaded.expected.as_ref(), &measured, &misses)))?;
-        let inspect = format!("mote inspect {}", output.display());
-        print(format!(
-            "\n{}",
-            facts(&[("next", inspect), ("", format!("{self_tests} self-test vectors are in the file"))])
-        ))?;
+        let tested = format!("the file was read back and gave the expected bytes for {self_tests} vectors");
+        let next = format!("mote inspect {0}; mote bench {0} --target qemu-cortex-m4", output.display());
+        print(format!("\n{}", facts(&[("self-test", tested), ("next", next)])))?;
     }
     if args.accept {
         accept(&loaded, &measured)?;
