@@ -49,7 +49,7 @@ impl<'m, O: Ops> Model<'m, O> {
         let got = bytes.len() as u32;
         let file =
             bytes.get(..header.total_bytes as usize).ok_or(LoadError::Truncated { needed: header.total_bytes, got })?;
-        check_crc(file, &header)?;
+        check_sums(file, &header)?;
         let section = |section| file.get(header.section(section)).ok_or(LoadError::Section { index: section as u8 });
 
         let (program, instructions) =
@@ -173,7 +173,7 @@ impl<O: Ops> Iterator for Instructions<'_, O> {
 
 impl<O: Ops> ExactSizeIterator for Instructions<'_, O> {}
 
-fn check_crc(file: &[u8], header: &Header) -> Result<(), LoadError> {
+fn check_sums(file: &[u8], header: &Header) -> Result<(), LoadError> {
     let data_start = header.section(Section::Weights).start;
     let control = [file.get(..16), file.get(24..data_start)];
     let mut digest = format::CRC.digest();
@@ -184,7 +184,7 @@ fn check_crc(file: &[u8], header: &Header) -> Result<(), LoadError> {
         return Err(LoadError::Checksum { data: false });
     }
     let data = file.get(data_start..).ok_or(LoadError::Header)?;
-    if format::CRC.checksum(data) != header.data_crc {
+    if format::data_checksum(data) != header.data_checksum {
         return Err(LoadError::Checksum { data: true });
     }
     Ok(())

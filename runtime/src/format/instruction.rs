@@ -61,22 +61,68 @@ pub struct Multiplier {
     pub shift: i8,
 }
 
-/// Turning accumulators into stored outputs: `clamp(requantize(acc, multiplier[c]) + y_zero_point, min, max)`.
+/// Where the biases of all output channels are, by their width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Biases {
+    /// Weights-section offset of `i32`.
+    I32(u32),
+    /// Weights-section offset of `i16`, where all fit.
+    I16(u32),
+}
+
+/// The factors from accumulators to stored outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Factors {
+    /// One for all channels.
+    One(Multiplier),
+    /// Five bytes a channel: weights-section offsets of `i32` multipliers and of `i8` shifts.
+    Each {
+        /// `i32 [channels]`.
+        multipliers: u32,
+        /// `i8 [channels]`.
+        shifts: u32,
+    },
+    /// Four bytes a channel, where no factor is 0 and the shifts differ by 3 at most. `words` is the weights-section
+    /// offset of `u32`: the low 30 bits are those of the multiplier, whose bit 30 is always set; the top two bits are
+    /// what the channel's shift is below `shift`.
+    Packed {
+        /// `u32 [channels]`.
+        words: u32,
+        /// The largest shift, in `[-28, 30]`.
+        shift: i8,
+    },
+}
+
+/// Turning sums into stored outputs: `clamp(requantize(sum + bias[c], factor[c]) + y_zero_point, min, max)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Requantize8 {
-    /// Weights-section offset of `i32` multipliers: one per output channel, or one in all.
-    pub multipliers: u32,
-    /// Weights-section offset of `i8` shifts, as many as multipliers.
-    pub shifts: u32,
-    /// One multiplier and shift per output channel; else one for all.
-    pub per_channel: bool,
+    /// Added to the sums. Scale `x_scale * w_scale[c]`.
+    pub biases: Biases,
+    /// `x_scale * w_scale[c] / y_scale`.
+    pub factors: Factors,
     /// Zero point of the output.
     pub y_zero_point: i8,
     /// Smallest stored output.
     pub min: i8,
     /// Largest stored output.
     pub max: i8,
+}
+
+/// In which order a kernel works through the rows of a feature map.
+///
+/// An output may overlap its input where every byte is read before it is overwritten: an output below its input is
+/// computed from the top, one above it from the bottom. See [`overlap`](super::overlap).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RowOrder {
+    /// The first row first.
+    #[default]
+    TopDown,
+    /// The last row first.
+    BottomUp,
 }
 
 /// Where an operand lives.
@@ -89,15 +135,18 @@ pub enum Operand {
     Weights(u32),
 }
 
-/// 2-D convolution on int8. `x [h, w, in_c]`, `weights [out_c, kernel_h, kernel_w, in_c / groups]` with zero point 0,
-/// `bias [out_c] i32` with scale `x_scale * w_scale[c]`, `y [h, w, out_c]`. Padding reads as `x_zero_point`.
+/// 2-D convolution on int8. `x [h, w, in_c]`, `weights [out_c, row]` with zero point 0: each `row` holds
+/// `[kernel_h, kernel_w, in_c / groups]` and zeros up to a multiple of 4 bytes. `y [h, w, out_c]`. Padding reads as
+/// `x_zero_point`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Conv2d {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may overlap the input as `order` allows.
     pub y: u32,
+    /// Arena offset, aligned to 4, of [`scratch_bytes`](Self::scratch_bytes) that overlap neither `x` nor `y`.
+    pub scratch: u32,
     /// Shape of the input.
     pub x_shape: Hwc,
     /// Shape of the output.
@@ -106,14 +155,30 @@ pub struct Conv2d {
     pub window: Window,
     /// Divides both channel counts.
     pub groups: u32,
-    /// `i8`, see above.
+    /// `i8`, see above, aligned to 4.
     pub weights: u32,
-    /// `i32`, see above.
-    pub bias: u32,
     /// Zero point of the input, subtracted from every tap.
     pub x_zero_point: i8,
+    /// Which pixels come first.
+    pub order: RowOrder,
     /// Per channel of the output.
     pub requantize: Requantize8,
+}
+
+impl Conv2d {
+    /// Output pixels computed together: their patches are in the scratch memory at the same time.
+    pub const BLOCK: u32 = 4;
+
+    /// Bytes of one filter in the file, padding included. `None` if that does not fit `u32`.
+    pub fn row_bytes(&self) -> Option<u32> {
+        let taps = self.window.kernel_h.checked_mul(self.window.kernel_w)?;
+        taps.checked_mul(self.x_shape.c.checked_div(self.groups)?)?.checked_next_multiple_of(4)
+    }
+
+    /// Bytes of scratch memory: one patch of `i16` for each pixel of a block.
+    pub fn scratch_bytes(&self) -> Option<u32> {
+        self.row_bytes()?.checked_mul(2 * Self::BLOCK)
+    }
 }
 
 /// 2-D depthwise convolution on int8. Output channel `c` reads input channel `c / (out_c / in_c)`.
@@ -123,26 +188,33 @@ pub struct Conv2d {
 pub struct DepthwiseConv2d {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may overlap the input as `order` allows.
     pub y: u32,
+    /// Arena offset, aligned to 4, of `scratch_bytes` that overlap neither `x` nor `y`.
+    pub scratch: u32,
+    /// Scratch memory that a kernel may use to be faster; 0 for none. Any kernel works without.
+    pub scratch_bytes: u32,
     /// Shape of the input.
     pub x_shape: Hwc,
     /// Shape of the output; its channels are a multiple of the input's.
     pub y_shape: Hwc,
     /// Kernel, stride, dilation, padding.
     pub window: Window,
-    /// `i8`, see above.
+    /// `i8`, see above, aligned to 4.
     pub weights: u32,
-    /// `i32 [out_c]`.
-    pub bias: u32,
     /// Zero point of the input.
     pub x_zero_point: i8,
+    /// Which rows come first.
+    pub order: RowOrder,
     /// Per channel of the output.
     pub requantize: Requantize8,
 }
 
-/// Fully connected on int8: `y[r, o] = requantize(dot(x[r], weights[o]) + bias[o])`. `x [rows, in_n]`,
-/// `weights [out_n, in_n]`, `bias [out_n] i32` with the input's zero point folded in: `bias - x_zero_point * sum(weights[o])`.
+/// Fully connected on int8: `y[r, o] = requantize(dot(x[r], weights[o]) + bias[o])`. `x [rows, in_n]`, bias with the
+/// input's zero point folded in: `bias - x_zero_point * sum(weights[o])`.
+///
+/// Weights are stored four outputs together, `[ceil(out_n / 4), ceil(in_n / 4), 4 outputs, 4 inputs]`, zeros where
+/// there is no such output or input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FullyConnected {
@@ -156,12 +228,17 @@ pub struct FullyConnected {
     pub in_n: u32,
     /// Outputs per row.
     pub out_n: u32,
-    /// `i8`, see above.
+    /// `i8`, see above, aligned to 4.
     pub weights: u32,
-    /// `i32`, see above.
-    pub bias: u32,
     /// Per output.
     pub requantize: Requantize8,
+}
+
+impl FullyConnected {
+    /// Bytes of the stored weights. `None` if that does not fit `u32`.
+    pub fn weight_bytes(&self) -> Option<u32> {
+        self.in_n.checked_next_multiple_of(4)?.checked_mul(self.out_n.checked_next_multiple_of(4)?)
+    }
 }
 
 /// Element-wise int8 operation on two operands, with broadcasting of `b`:

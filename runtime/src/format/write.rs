@@ -2,6 +2,7 @@
 
 use super::{
     CRC, FORMAT_VERSION, HEADER_BYTES, Instruction, MAGIC, MAX_INSTRUCTIONS, Meta, Port, Program, SECTION_ALIGN,
+    data_checksum,
 };
 use std::vec::Vec;
 
@@ -114,7 +115,7 @@ pub fn seal(file: &mut [u8]) {
     let mut digest = CRC.digest();
     digest.update(&file[..16]);
     digest.update(control);
-    let (control, data) = (digest.finalize(), CRC.checksum(data));
+    let (control, data) = (digest.finalize(), data_checksum(data));
     put(file, 16, &control.to_le_bytes());
     put(file, 20, &data.to_le_bytes());
 }

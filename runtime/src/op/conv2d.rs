@@ -1,68 +1,78 @@
 use super::scales::Scales;
+use super::split::Split;
 use super::window::Runs;
 use super::{Limits, Memory, product};
 use crate::arch;
 use crate::error::Fault;
-use crate::format::instruction::Conv2d;
-use core::num::NonZeroUsize;
+use crate::format::instruction::{Conv2d, RowOrder};
+use core::num::{NonZeroU32, NonZeroUsize};
 
 /// Most products in one sum: `65536 * 255 * 127` fits `i32`.
 pub(crate) const MAX_TAPS: u32 = 65536;
+/// Output pixels computed together.
+const BLOCK: usize = Conv2d::BLOCK as usize;
 
 /// 2-D convolution: `y[h, w, o] = clamp(requantize(sum((x - x_zero_point) * weights[o]) + bias[o]) + y_zero_point)`.
 ///
 /// | name | shape | type | scale | zero point |
 /// |---|---|---|---|---|
 /// | `x` | `[h, w, in_c]` | i8 | per tensor | `x_zero_point` |
-/// | `weights` | `[out_c, kernel_h, kernel_w, in_c / groups]` | i8 | per channel `out_c`, or per tensor | 0 |
-/// | `bias` | `[out_c]` | i32 | `x_scale * w_scale[o]` | 0 |
+/// | `weights` | `[out_c, kernel_h * kernel_w * in_c / groups` up to a multiple of 4`]` | i8 | per channel `out_c`, or per tensor | 0 |
+/// | `bias` | `[out_c]` | i32 or i16 | `x_scale * w_scale[o]` | 0 |
 /// | `y` | `[y_h, y_w, out_c]` | i8 | per tensor | `y_zero_point` |
 ///
 /// Any stride, dilation, padding and groups; padding reads as `x_zero_point`, so it adds nothing. Bit-exact with the
 /// TFLite int8 reference kernel when the rounding is `Tflite`. Source: LiteRT 8-bit quantization specification.
 ///
+/// The patches of four pixels are laid out as `i16` in the scratch memory, the zero point already subtracted; then every
+/// filter is multiplied with all four. `memory` gives input, scratch and output, of which input and output may overlap
+/// as `check` allows: a block's input is read before its output is written.
+///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
-pub(crate) fn conv2d(
-    op: &Conv2d,
-    x: &[i8],
-    weights: &[i8],
-    bias: &[i32],
-    scales: &Scales<'_>,
-    y: &mut [i8],
-) -> Option<()> {
+pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
     let (rows, columns) = op.window.axes(op.x_shape)?;
+    let y_w = NonZeroU32::new(op.y_shape.w)?;
     let groups = NonZeroUsize::new(op.groups as usize)?;
     let group_in = op.x_shape.c as usize / groups;
-    let group_out = NonZeroUsize::new(op.y_shape.c as usize / groups)?;
-    let filter_len = (op.window.kernel_h as usize).wrapping_mul(op.window.kernel_w as usize).wrapping_mul(group_in);
-    let mut y_groups = y.chunks_exact_mut(group_out.get());
-    for y_row in 0..op.y_shape.h {
-        let row_taps = rows.taps(y_row);
-        for y_column in 0..op.y_shape.w {
-            let runs = Runs::new(&op.window, op.x_shape, group_in, row_taps, columns.taps(y_column));
-            let mut channel = 0;
-            for group in 0..groups.get() {
-                let patch = Patch {
-                    x: x.get(group.wrapping_mul(group_in)..)?,
-                    weights,
-                    bias,
-                    filter_len,
-                    runs,
-                    zero: op.x_zero_point,
-                };
-                for y4 in y_groups.next()?.chunks_mut(4) {
-                    if let Ok(y4) = <&mut [i8; 4]>::try_from(&mut *y4) {
-                        let acc = patch.four_sums(channel)?;
-                        for (y, acc) in y4.iter_mut().zip(acc) {
-                            *y = scales.output(channel, acc);
-                            channel = channel.wrapping_add(1);
-                        }
-                    } else {
-                        for y in y4 {
-                            *y = scales.output(channel, patch.sum(channel)?);
-                            channel = channel.wrapping_add(1);
-                        }
-                    }
+    let group_out = op.y_shape.c as usize / groups;
+    let row_bytes = NonZeroUsize::new(op.row_bytes()? as usize)?;
+    let pixels = op.y_shape.h.checked_mul(op.y_shape.w)?;
+    let blocks = pixels.div_ceil(Conv2d::BLOCK);
+    memory.scratch().fill(0);
+    for step in 0..blocks {
+        let block = match op.order {
+            RowOrder::TopDown => step,
+            RowOrder::BottomUp => blocks.wrapping_sub(1).wrapping_sub(step),
+        };
+        let first = block.wrapping_mul(Conv2d::BLOCK);
+        let last = first.wrapping_add(Conv2d::BLOCK).min(pixels);
+        let mut filters = weights.chunks_exact(row_bytes.get());
+        for group in 0..groups.get() {
+            let (x, patches) = memory.x_scratch()?;
+            let x = x.get(group.wrapping_mul(group_in)..)?;
+            for (slot, pixel) in (first..last).enumerate() {
+                let (row, column) = (rows.taps(pixel / y_w), columns.taps(pixel % y_w));
+                let runs = Runs::new(&op.window, op.x_shape, group_in, row, column);
+                if runs.len.wrapping_mul(row.count) != row_bytes.get() {
+                    arch::clear_patch(patches, slot);
+                }
+                runs.for_each(|x_at, w_at| {
+                    arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
+                    Some(())
+                })?;
+            }
+            let channels = group.wrapping_mul(group_out)..group.wrapping_add(1).wrapping_mul(group_out);
+            let (patches, y) = memory.scratch_y()?;
+            let y = y.get_mut(first.wrapping_mul(op.y_shape.c) as usize..)?;
+            for channel in channels {
+                let filter = filters.next()?;
+                let scale = scales.channel(channel);
+                let sums = arch::dot_patches(patches, filter);
+                let count = last.wrapping_sub(first) as usize;
+                let mut at = channel;
+                for &sum in sums.get(..count)? {
+                    *y.get_mut(at)? = scales.output(scale.factor, sum.wrapping_add(scale.bias));
+                    at = at.wrapping_add(op.y_shape.c as usize);
                 }
             }
         }
@@ -70,62 +80,22 @@ pub(crate) fn conv2d(
     Some(())
 }
 
-/// What one group of one output pixel multiplies.
-struct Patch<'a> {
-    x: &'a [i8],
-    weights: &'a [i8],
-    bias: &'a [i32],
-    filter_len: usize,
-    runs: Runs,
-    zero: i8,
-}
-
-impl Patch<'_> {
-    fn filter(&self, channel: usize) -> Option<&[i8]> {
-        self.weights.get(channel.wrapping_mul(self.filter_len)..)?.get(..self.filter_len)
-    }
-
-    #[inline(always)]
-    fn sum(&self, channel: usize) -> Option<i32> {
-        let mut acc = *self.bias.get(channel)?;
-        let filter = self.filter(channel)?;
-        let len = self.runs.len;
-        self.runs.for_each(|x, w| {
-            acc = arch::dot_offset_i8(self.x.get(x..)?.get(..len)?, filter.get(w..)?.get(..len)?, self.zero, acc);
-            Some(())
-        })?;
-        Some(acc)
-    }
-
-    #[inline(always)]
-    fn four_sums(&self, channel: usize) -> Option<[i32; 4]> {
-        let mut acc = *self.bias.get(channel..)?.first_chunk::<4>()?;
-        let filters = self.weights.get(channel.wrapping_mul(self.filter_len)..)?;
-        let [w1, w2, w3] = [1, 2, 3].map(|n: usize| n.wrapping_mul(self.filter_len));
-        let len = self.runs.len;
-        self.runs.for_each(|x, w| {
-            let row = |first: usize| filters.get(first.wrapping_add(w)..)?.get(..len);
-            let weights = [row(0)?, row(w1)?, row(w2)?, row(w3)?];
-            acc = arch::dot_offset_i8x4(self.x.get(x..)?.get(..len)?, weights, self.zero, acc);
-            Some(())
-        })?;
-        Some(acc)
-    }
-}
-
 pub(crate) fn check(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
-    let (x, y) = (op.x_shape, op.y_shape);
-    op.window.check(x, y)?;
-    let filter_len = check_groups(x.c, y.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
+    let (x_shape, y_shape) = (op.x_shape, op.y_shape);
+    op.window.check(x_shape, y_shape)?;
+    let filter_len = check_groups(x_shape.c, y_shape.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
     if filter_len > MAX_TAPS {
         return Err(Fault::Shape);
     }
-    limits.weights::<i8>(op.weights, product(&[y.c, filter_len])?)?;
-    limits.weights::<i32>(op.bias, y.c)?;
-    op.requantize.check(y.c, limits)?;
-    let x = limits.arena::<i8>(op.x, product(&[x.h, x.w, x.c])?)?;
-    let y = limits.arena::<i8>(op.y, product(&[y.h, y.w, y.c])?)?;
-    x.disjoint(y)
+    let row_bytes = op.row_bytes().ok_or(Fault::Shape)?;
+    limits.weight_words(op.weights, product(&[y_shape.c, row_bytes])?)?;
+    op.requantize.check(y_shape.c, limits)?;
+    let x = limits.arena::<i8>(op.x, product(&[x_shape.h, x_shape.w, x_shape.c])?)?;
+    let y = limits.arena::<i8>(op.y, product(&[y_shape.h, y_shape.w, y_shape.c])?)?;
+    let scratch = limits.arena::<u32>(op.scratch, op.scratch_bytes().ok_or(Fault::Shape)? / 4)?;
+    scratch.disjoint(x)?;
+    scratch.disjoint(y)?;
+    if x.overlaps(y) && !op.distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
 }
 
 /// Weights of one filter; the groups must divide both channel counts.
@@ -137,14 +107,11 @@ pub(crate) fn check_groups(in_c: u32, out_c: u32, groups: u32, kernel_h: u32, ke
 }
 
 pub(crate) fn run(op: &Conv2d, memory: &mut Memory) -> Option<()> {
-    let (x, y, window) = (op.x_shape, op.y_shape, op.window);
-    let group_in = x.c.checked_div(op.groups)?;
-    let filter_len = window.kernel_h.checked_mul(window.kernel_w)?.checked_mul(group_in)?;
-    let weights = memory.weights(op.weights, y.c.checked_mul(filter_len)?)?;
-    let bias = memory.weights(op.bias, y.c)?;
+    let (x, y) = (op.x_shape, op.y_shape);
+    let weights = memory.weights(op.weights, y.c.checked_mul(op.row_bytes()?)?)?;
     let scales = op.requantize.scales(y.c, memory)?;
-    let (x, y) = memory.x_y(op.x, x.elements()?, op.y, y.elements()?)?;
-    conv2d(op, x, weights, bias, &scales, y)
+    let mut split = memory.split((op.x, x.elements()?), (op.scratch, op.scratch_bytes()?), (op.y, y.elements()?))?;
+    conv2d(op, &mut split, weights, &scales)
 }
 
 #[cfg(test)]

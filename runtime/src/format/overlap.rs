@@ -1,0 +1,86 @@
+//! How far apart the input and the output of a sliding window must lie, if they overlap.
+//!
+//! Kernels work in steps of some output pixels, in the order of memory or against it. A step reads its input before it
+//! writes its output, and nothing that a later step reads may be written. With [`RowOrder::TopDown`] the output must
+//! start [`Distances::below`] bytes or more before the input, with [`RowOrder::BottomUp`] [`Distances::above`] bytes or
+//! more behind it. The converter plans with these distances, and [`Model::load`](crate::Model::load) checks them.
+
+use super::instruction::{Conv2d, DepthwiseConv2d, Hwc, RowOrder, Window};
+
+/// Least distances between the first bytes of input and output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Distances {
+    /// The output starts this many bytes before the input, or more.
+    pub below: i64,
+    /// The output starts this many bytes behind the input, or more.
+    pub above: i64,
+}
+
+impl Distances {
+    /// True if an output at `y` may overlap an input at `x` when computed in `order`.
+    pub fn allow(self, x: u32, y: u32, order: RowOrder) -> bool {
+        let (x, y) = (i64::from(x), i64::from(y));
+        match order {
+            RowOrder::TopDown => x - y >= self.below,
+            RowOrder::BottomUp => y - x >= self.above,
+        }
+    }
+}
+
+impl Conv2d {
+    /// Distances for its blocks of pixels. Shapes and window must have been checked.
+    pub fn distances(&self) -> Distances {
+        let window = &self.window;
+        let one_pixel = (window.kernel_h, window.kernel_w, window.stride_h, window.stride_w) == (1, 1, 1, 1);
+        if one_pixel && (window.pad_top, window.pad_left) == (0, 0) && self.x_shape.w == self.y_shape.w {
+            // No pixel needs another than its own: a map of one column, whatever its width.
+            let column = |shape: Hwc| Hwc { h: shape.h.saturating_mul(shape.w), w: 1, c: shape.c };
+            return pointwise(column(self.x_shape), column(self.y_shape));
+        }
+        rows(window, self.x_shape, self.y_shape, i64::from(Self::BLOCK) - 1)
+    }
+}
+
+impl DepthwiseConv2d {
+    /// Distances for its rows. Shapes and window must have been checked.
+    pub fn distances(&self) -> Distances {
+        rows(&self.window, self.x_shape, self.y_shape, 0)
+    }
+}
+
+/// Blocks of pixels that read the pixels which they replace. All bounds are linear, so the ends decide.
+fn pointwise(x: Hwc, y: Hwc) -> Distances {
+    let (pixels, block) = (i64::from(y.h), i64::from(Conv2d::BLOCK));
+    let (x_c, y_c) = (i64::from(x.c), i64::from(y.c));
+    // The block at `first` writes up to `first + block` and later ones read from there on; but a block may be taken to
+    // start at any pixel, which costs a few bytes and makes the rule independent of where blocks start.
+    let below = |first: i64| (first + block).min(pixels) * y_c - first * x_c;
+    let above = |last: i64| (last + 1) * x_c - (last + 1 - block).max(0) * y_c;
+    let last = pixels - 1;
+    Distances {
+        below: below(0).max(below((pixels - block).max(0))).max(below(last)),
+        above: above(last).max(above((block - 1).min(last))).max(above(0)),
+    }
+}
+
+/// Steps of whole rows; a step may reach `slack` pixels into the next row.
+fn rows(window: &Window, x: Hwc, y: Hwc, slack: i64) -> Distances {
+    let x_row = i64::from(x.w) * i64::from(x.c);
+    let (y_w, y_c) = (i64::from(y.w), i64::from(y.c));
+    let (height, pixels) = (i64::from(x.h), i64::from(y.h) * y_w);
+    let reach = (i64::from(window.kernel_h) - 1) * i64::from(window.dilation_h) + 1;
+    let mut distances = Distances { below: i64::MIN, above: i64::MIN };
+    for row in 0..i64::from(y.h) {
+        let origin = row * i64::from(window.stride_h) - i64::from(window.pad_top);
+        let (first, end) = (origin.max(0).min(height), (origin + reach).max(0).min(height));
+        let written = ((row + 1) * y_w + slack).min(pixels) * y_c;
+        let not_before = (row * y_w - slack).max(0) * y_c;
+        distances.below = distances.below.max(written - first * x_row);
+        distances.above = distances.above.max(end * x_row - not_before);
+    }
+    distances
+}
+
+#[cfg(test)]
+#[path = "overlap/tests.rs"]
+mod tests;

@@ -1,0 +1,67 @@
+//! The arena as a kernel with scratch memory sees it: input and output may overlap, the scratch overlaps neither.
+
+use super::Memory;
+use core::ops::Range;
+
+/// Input, scratch and output of one instruction. Input and output are never borrowed at the same time.
+pub(crate) struct Split<'a> {
+    below: &'a mut [u8],
+    scratch: &'a mut [u8],
+    above: &'a mut [u8],
+    x: Place,
+    y: Place,
+}
+
+/// A range on one side of the scratch memory.
+struct Place {
+    above: bool,
+    range: Range<usize>,
+}
+
+impl Memory<'_, '_> {
+    /// Each pair is a byte offset in the arena and a length. `None` if something is out of bounds or the scratch
+    /// overlaps what it must not, which `check` excludes. The scratch must start at a multiple of 4.
+    pub fn split(&mut self, x: (u32, u32), scratch: (u32, u32), y: (u32, u32)) -> Option<Split<'_>> {
+        Split::new(self.arena, x, scratch, y)
+    }
+}
+
+impl<'a> Split<'a> {
+    pub fn new(arena: &'a mut [u8], x: (u32, u32), scratch: (u32, u32), y: (u32, u32)) -> Option<Self> {
+        let start = scratch.0 as usize;
+        let (below, rest) = arena.split_at_mut_checked(start)?;
+        let (middle, above) = rest.split_at_mut_checked(scratch.1 as usize)?;
+        let end = start.checked_add(scratch.1 as usize)?;
+        let place = |(offset, len): (u32, u32)| {
+            let (offset, len) = (offset as usize, len as usize);
+            let above = offset >= end;
+            let offset = if above { offset.wrapping_sub(end) } else { offset };
+            Some(Place { above, range: offset..offset.checked_add(len)? })
+        };
+        let split = Self { below, scratch: middle, above, x: place(x)?, y: place(y)? };
+        let inside = |place: &Place| {
+            let side = if place.above { &*split.above } else { &*split.below };
+            place.range.end <= side.len()
+        };
+        if inside(&split.x) && inside(&split.y) { Some(split) } else { None }
+    }
+
+    /// The scratch memory.
+    pub fn scratch(&mut self) -> &mut [u8] {
+        self.scratch
+    }
+
+    /// The whole input, and the scratch memory to write.
+    pub fn x_scratch(&mut self) -> Option<(&[i8], &mut [i16])> {
+        let side = if self.x.above { &*self.above } else { &*self.below };
+        let x = bytemuck::try_cast_slice(side.get(self.x.range.clone())?).ok()?;
+        Some((x, bytemuck::try_cast_slice_mut(self.scratch).ok()?))
+    }
+
+    /// The scratch memory, and the whole output to write.
+    pub fn scratch_y(&mut self) -> Option<(&[i16], &mut [i8])> {
+        let side = if self.y.above { &mut *self.above } else { &mut *self.below };
+        let y = bytemuck::try_cast_slice_mut(side.get_mut(self.y.range.clone())?).ok()?;
+        Some((bytemuck::try_cast_slice(self.scratch).ok()?, y))
+    }
+}
