@@ -20,8 +20,14 @@ pub fn requantize(acc: i32, multiplier: i32, shift: i8, rounding: Rounding) -> i
     let shift = i32::from(shift).clamp(-31, 30);
     match rounding {
         Rounding::Tflite => {
-            let shifted = acc.wrapping_shl(shift.max(0) as u32);
-            rounding_divide_by_power_of_two(doubling_high_multiply(shifted, multiplier), (-shift).max(0) as u32)
+            if shift < 0 {
+                // A multiplier of 0 or more leaves the high product short of the ends of `i32`, so that neither it nor
+                // the sums saturate: half away from zero is half up of a negative number less 1.
+                let high = high_multiply(acc, multiplier);
+                (high.wrapping_add(high >> 31) >> (-1 - shift)).wrapping_add(1) >> 1
+            } else {
+                high_multiply(acc.wrapping_shl(shift as u32), multiplier)
+            }
         }
         Rounding::Single => {
             let product = i64::from(acc) * i64::from(multiplier);
@@ -35,6 +41,12 @@ pub fn requantize(acc: i32, multiplier: i32, shift: i8, rounding: Rounding) -> i
             }
         }
     }
+}
+
+/// [`doubling_high_multiply`] of a `b` that is not `i32::MIN`.
+#[inline]
+fn high_multiply(a: i32, b: i32) -> i32 {
+    ((i64::from(a) * i64::from(b) + (1 << 30)) >> 31) as i32
 }
 
 /// The high half of `2 * a * b`, rounded to nearest, ties up; saturates the one product that does not fit.

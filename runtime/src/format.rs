@@ -26,6 +26,8 @@ pub mod overlap;
 pub use instruction::Instruction;
 
 #[cfg(feature = "std")]
+pub mod pack;
+#[cfg(feature = "std")]
 mod write;
 #[cfg(feature = "std")]
 pub use write::{Contents, SelfTestVector, WriteError, seal, write};

@@ -4,7 +4,7 @@
 /// Takes a path as [`include_bytes!`] does.
 ///
 /// ```
-/// static FILE: &[u8] = mote_runtime::include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/v1.mote"));
+/// static FILE: &[u8] = mote_runtime::include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/v2.mote"));
 /// assert_eq!(FILE.as_ptr().addr() % 16, 0);
 /// ```
 #[macro_export]

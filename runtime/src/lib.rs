@@ -6,10 +6,10 @@
 //! ```
 //! use mote_runtime::{Arena, Engine, Model, include_model};
 //!
-//! static FILE: &[u8] = include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/v1.mote"));
+//! static FILE: &[u8] = include_model!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/v2.mote"));
 //!
 //! let model = Model::load(FILE).unwrap(); //                  checks everything, once: the one trust boundary
-//! let mut arena = Arena::<128>::new(); //                     `mote inspect` prints the number; may be a static
+//! let mut arena = Arena::<288>::new(); //                     `mote inspect` prints the number; may be a static
 //! let mut engine = Engine::new(model, arena.as_mut_slice()).unwrap();
 //! engine.input_mut(0).fill(5); //                             int8, [1, 6, 6, 2]
 //! engine.run(); //                                            cannot fail

@@ -3,6 +3,7 @@
 mod support;
 
 use mote_runtime::format::instruction::*;
+use mote_runtime::format::pack;
 use mote_runtime::format::{Port, Rounding};
 use mote_runtime::{AlignedBytes, Engine, Model};
 use std::collections::BTreeMap;
@@ -74,22 +75,36 @@ impl Constants {
         offset
     }
 
-    /// `x_scale * w_scale / y_scale` in double precision, per channel if the weights have several scales.
-    fn requantize(&mut self, case: &Case) -> Requantize8 {
+    /// Biases as given; `x_scale * w_scale / y_scale` in double precision, per channel if the weights have several
+    /// scales, in the form that is shortest.
+    fn requantize(&mut self, case: &Case, bias: &[u8]) -> Requantize8 {
         let (x_scale, _) = case.quantization("x_quantization");
         let (y_scale, y_zero_point) = case.quantization("y_quantization");
         let w_scales: Vec<f64> = case.numbers("w_scales");
-        let multipliers: Vec<_> = w_scales.iter().map(|w| Multiplier::from_real(x_scale * w / y_scale)).collect();
+        let factors: Vec<_> = w_scales.iter().map(|w| Multiplier::from_real(x_scale * w / y_scale)).collect();
+        let factors = match (&factors[..], pack::packed_factors(&factors)) {
+            (&[one], _) => Factors::One(one),
+            (_, Some((words, shift))) => {
+                let words: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                Factors::Packed { words: self.push(&words), shift }
+            }
+            _ => Factors::Each {
+                multipliers: self.push(&factors.iter().flat_map(|m| m.multiplier.to_le_bytes()).collect::<Vec<u8>>()),
+                shifts: self.push(&factors.iter().map(|m| m.shift as u8).collect::<Vec<u8>>()),
+            },
+        };
         let (min, max) = case.clamp("clamp");
-        Requantize8 {
-            multipliers: self.push(&multipliers.iter().flat_map(|m| m.multiplier.to_le_bytes()).collect::<Vec<u8>>()),
-            shifts: self.push(&multipliers.iter().map(|m| m.shift as u8).collect::<Vec<u8>>()),
-            per_channel: multipliers.len() > 1,
-            y_zero_point,
-            min,
-            max,
-        }
+        Requantize8 { biases: Biases::I32(self.push(bias)), factors, y_zero_point, min, max }
     }
+
+    /// `i8`s.
+    fn push_i8(&mut self, values: &[i8]) -> u32 {
+        self.push(&values.iter().map(|&v| v as u8).collect::<Vec<u8>>())
+    }
+}
+
+fn signed(bytes: &[u8]) -> Vec<i8> {
+    bytes.iter().map(|&byte| byte as i8).collect()
 }
 
 /// Inputs at the start of the arena, one after the other, the output of the instruction behind them; behind that the
@@ -99,44 +114,56 @@ struct Layout {
     b: u32,
     y: u32,
     sum: u32,
+    /// Behind all of them.
+    scratch: u32,
     arena_bytes: u32,
 }
+
+/// Enough for the patches and strips of every case.
+const SCRATCH_BYTES: u32 = 16 * 1024;
 
 fn layout(case: &Case) -> Layout {
     let bytes = |name: &str| if case.0.contains_key(name) { case.bytes(name).len() as u32 } else { 0 };
     let b = bytes("x");
     let y = b + bytes("b");
     let sum = if case.0.contains_key("sum_clamp") { y + bytes("y") } else { y };
-    Layout { x: 0, b, y, sum, arena_bytes: sum + bytes("y") }
+    let scratch = (sum + bytes("y")).next_multiple_of(4);
+    Layout { x: 0, b, y, sum, scratch, arena_bytes: scratch + SCRATCH_BYTES }
 }
 
 fn conv2d(case: &Case, at: &Layout, constants: &mut Constants) -> Instruction {
+    let (window, x_shape) = (case.window(), case.hwc("x_shape"));
+    let row = window.kernel_h * window.kernel_w * x_shape.c;
     Instruction::Conv2d(Conv2d {
         x: at.x,
         y: at.y,
-        x_shape: case.hwc("x_shape"),
+        scratch: at.scratch,
+        x_shape,
         y_shape: case.hwc("y_shape"),
-        window: case.window(),
+        window,
         groups: 1,
-        weights: constants.push(&case.bytes("weights")),
-        bias: constants.push(&case.bytes("bias")),
+        weights: constants.push_i8(&pack::filter_rows(&signed(&case.bytes("weights")), row as usize)),
         x_zero_point: case.quantization("x_quantization").1,
-        requantize: constants.requantize(case),
+        order: RowOrder::TopDown,
+        requantize: constants.requantize(case, &case.bytes("bias")),
     })
 }
 
 fn depthwise_conv2d(case: &Case, at: &Layout, constants: &mut Constants) -> Instruction {
-    Instruction::DepthwiseConv2d(DepthwiseConv2d {
+    let op = DepthwiseConv2d {
         x: at.x,
         y: at.y,
+        scratch: at.scratch,
+        scratch_bytes: 0,
         x_shape: case.hwc("x_shape"),
         y_shape: case.hwc("y_shape"),
         window: case.window(),
         weights: constants.push(&case.bytes("weights")),
-        bias: constants.push(&case.bytes("bias")),
         x_zero_point: case.quantization("x_quantization").1,
-        requantize: constants.requantize(case),
-    })
+        order: RowOrder::BottomUp,
+        requantize: constants.requantize(case, &case.bytes("bias")),
+    };
+    Instruction::DepthwiseConv2d(DepthwiseConv2d { scratch_bytes: op.strip_bytes().unwrap_or(0), ..op })
 }
 
 /// The instruction has no input zero point: its part is moved into the bias.
@@ -156,9 +183,8 @@ fn fully_connected(case: &Case, at: &Layout, constants: &mut Constants) -> Instr
         rows: 1,
         in_n,
         out_n: case.numbers("y_shape")[0],
-        weights: constants.push(&weights),
-        bias: constants.push(&bias),
-        requantize: constants.requantize(case),
+        weights: constants.push_i8(&pack::quads(&signed(&weights), in_n as usize)),
+        requantize: constants.requantize(case, &bias),
     })
 }
 
@@ -243,7 +269,7 @@ fn model(case: &Case) -> Small {
     let mut model = small();
     model.program.rounding = Rounding::Tflite;
     model.program.inputs = ports(&inputs);
-    model.program.outputs = ports(&[flat(at.sum, at.arena_bytes)]);
+    model.program.outputs = ports(&[flat(at.sum, at.sum + case.bytes("y").len() as u32)]);
     Small { instructions, weights: constants.0, arena_bytes: at.arena_bytes, ..model }
 }
 

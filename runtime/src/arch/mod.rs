@@ -1,6 +1,42 @@
 //! Inner loops. Every file here exports the same safe functions; [`portable`] is the meaning, and the one that every
 //! target has.
+//!
+//! Two layouts of `i16` in scratch memory are shared by all of them, as `u32` words of two elements, the first one low:
+//!
+//! - *patches* hold the inputs of [`SLOTS`] output pixels of a convolution. Each four elements `k..k + 4` of all pixels
+//!   take eight words: elements `k` and `k + 2` of every pixel, then elements `k + 1` and `k + 3` of every pixel, which is
+//!   the order that widening four packed bytes gives.
+//! - *strips* hold four channels of a row of pixels, or of the taps of a kernel: channels 0 and 2, then 1 and 3.
 
+#[cfg(kernel_arm_dsp)]
+#[allow(unsafe_code, reason = "inline assembly; each use says why it is sound")]
+mod arm_dsp;
 mod portable;
 
-pub(crate) use portable::{dot_offset_i8, dot_offset_i8x4, multiply_add_offset_i8};
+#[cfg(kernel_arm_dsp)]
+pub(crate) use arm_dsp::{dot_patches, dot_quad, dot_strips, widen_patch, widen_strip};
+pub(crate) use portable::multiply_add_offset_i8;
+#[cfg(not(kernel_arm_dsp))]
+pub(crate) use portable::{dot_patches, dot_quad, dot_strips, widen_patch, widen_strip};
+
+/// Pixels whose patches lie side by side.
+pub(crate) const SLOTS: usize = 4;
+
+/// Where the strips of one output pixel are.
+#[derive(Clone, Copy)]
+pub(crate) struct StripWindow {
+    /// Kernel rows.
+    pub rows: usize,
+    /// Kernel columns.
+    pub columns: usize,
+    /// Words from one kernel row's first pixel to the next one's.
+    pub row_words: usize,
+    /// Words from one kernel column's pixel to the next one's.
+    pub column_words: usize,
+}
+
+/// Sets all elements of one pixel's patch to 0.
+#[inline]
+pub(crate) fn clear_patch(patches: &mut [u32], slot: usize) {
+    patches.iter_mut().skip(slot).step_by(SLOTS).for_each(|word| *word = 0);
+}

@@ -1,28 +1,86 @@
 //! Inner loops in plain Rust, for every target.
 //!
 //! Slices are read up to the shortest of them. Sums wrap; `check` keeps them inside `i32`.
+#![cfg_attr(kernel_arm_dsp, allow(dead_code, reason = "the oracle of the kernels that are used instead"))]
 
-/// `acc + sum((x[i] - x_zero_point) * w[i])`.
+use super::{SLOTS, StripWindow};
+
+/// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
 #[inline]
-pub(crate) fn dot_offset_i8(x: &[i8], w: &[i8], x_zero_point: i8, acc: i32) -> i32 {
-    let zero = i32::from(x_zero_point);
-    x.iter().zip(w).fold(acc, |acc, (&x, &w)| multiply_add(acc, i32::from(x) - zero, w))
+pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], x_zero_point: i8) {
+    let elements: &mut [i16] = bytemuck::cast_slice_mut(patches);
+    for (k, &x) in (k..).zip(x) {
+        // Word of the pixel, and the half of it.
+        let word = (k / 4).wrapping_mul(2 * SLOTS).wrapping_add(k % 2 * SLOTS).wrapping_add(slot);
+        if let Some(element) = elements.get_mut(word.wrapping_mul(2).wrapping_add(k % 4 / 2)) {
+            *element = i16::from(x).wrapping_sub(i16::from(x_zero_point));
+        }
+    }
 }
 
-/// [`dot_offset_i8`] of one `x` with four rows of weights: each element of `x` is loaded once for four products.
+/// For every slot: `acc + sum(patch[k] * w[k])`. `w` is a multiple of 4 long.
 #[inline]
-pub(crate) fn dot_offset_i8x4(x: &[i8], w: [&[i8]; 4], x_zero_point: i8, acc: [i32; 4]) -> [i32; 4] {
-    let zero = i32::from(x_zero_point);
-    let [w0, w1, w2, w3] = w;
-    let [mut a0, mut a1, mut a2, mut a3] = acc;
-    for ((((&x, &w0), &w1), &w2), &w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
-        let x = i32::from(x) - zero;
-        a0 = multiply_add(a0, x, w0);
-        a1 = multiply_add(a1, x, w1);
-        a2 = multiply_add(a2, x, w2);
-        a3 = multiply_add(a3, x, w3);
+pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
+    let elements: &[i16] = bytemuck::cast_slice(patches);
+    let mut sums = [acc; SLOTS];
+    for (x, w) in elements.as_chunks::<16>().0.iter().zip(w.as_chunks::<4>().0) {
+        let w = w.map(i32::from);
+        for (slot, sum) in sums.iter_mut().enumerate() {
+            let x = |at: usize| x.get(slot.wrapping_mul(2).wrapping_add(at)).copied().map_or(0, i32::from);
+            let [even, odd] = [x(0) * w[0] + x(1) * w[2], x(8) * w[1] + x(9) * w[3]];
+            *sum = sum.wrapping_add(even).wrapping_add(odd);
+        }
     }
-    [a0, a1, a2, a3]
+    sums
+}
+
+/// `acc[o] + sum(x[i] * w[o][i])` for four rows of weights, stored four inputs of each together.
+#[inline]
+pub(crate) fn dot_quad(x: &[i8], w: &[i8], acc: [i32; 4]) -> [i32; 4] {
+    let mut sums = acc;
+    for (x, w) in x.chunks(4).zip(w.as_chunks::<16>().0) {
+        for (sum, w) in sums.iter_mut().zip(w.as_chunks::<4>().0) {
+            let products = x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w));
+            *sum = sum.wrapping_add(products.sum());
+        }
+    }
+    sums
+}
+
+/// Writes `x - x_zero_point` of four channels as the two words of every pixel; pixels are `stride` bytes apart in `x`.
+#[inline]
+pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_point: i8) {
+    let zero = i16::from(x_zero_point);
+    for (pixel, at) in strip.as_chunks_mut::<2>().0.iter_mut().zip((0..).step_by(stride.max(1))) {
+        let Some(&[a, b, c, d]) = x.get(at..).and_then(|x| x.first_chunk()) else { return };
+        let pair = |low: i8, high: i8| {
+            let half = |x: i8| u32::from(i16::from(x).wrapping_sub(zero) as u16);
+            half(low) | half(high) << 16
+        };
+        *pixel = [pair(a, c), pair(b, d)];
+    }
+}
+
+/// For four channels: `acc + sum(x * w)` over the taps of a window; `x` starts at the first tap.
+#[inline]
+pub(crate) fn dot_strips(x: &[u32], w: &[u32], window: StripWindow, acc: [i32; 4]) -> [i32; 4] {
+    let [mut s0, mut s1, mut s2, mut s3] = acc;
+    let mut taps = w.as_chunks::<2>().0.iter();
+    for row in 0..window.rows {
+        for column in 0..window.columns {
+            let at = row.wrapping_mul(window.row_words).wrapping_add(column.wrapping_mul(window.column_words));
+            let (Some(&[xa, xb]), Some(&[wa, wb])) = (x.get(at..).and_then(|x| x.first_chunk()), taps.next()) else {
+                break;
+            };
+            let low = |x: u32, w: u32| i32::from(x as i16) * i32::from(w as i16);
+            let high = |x: u32, w: u32| (x as i32 >> 16) * (w as i32 >> 16);
+            s0 = s0.wrapping_add(low(xa, wa));
+            s2 = s2.wrapping_add(high(xa, wa));
+            s1 = s1.wrapping_add(low(xb, wb));
+            s3 = s3.wrapping_add(high(xb, wb));
+        }
+    }
+    [s0, s1, s2, s3]
 }
 
 /// `acc[c] += (x[c] - x_zero_point) * w[c]`.
@@ -30,32 +88,75 @@ pub(crate) fn dot_offset_i8x4(x: &[i8], w: [&[i8]; 4], x_zero_point: i8, acc: [i
 pub(crate) fn multiply_add_offset_i8(acc: &mut [i32], x: &[i8], w: &[i8], x_zero_point: i8) {
     let zero = i32::from(x_zero_point);
     for ((acc, &x), &w) in acc.iter_mut().zip(x).zip(w) {
-        *acc = multiply_add(*acc, i32::from(x) - zero, w);
+        *acc = acc.wrapping_add((i32::from(x) - zero) * i32::from(w));
     }
-}
-
-#[inline(always)]
-fn multiply_add(acc: i32, x: i32, w: i8) -> i32 {
-    acc.wrapping_add(x * i32::from(w))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec;
+    use std::vec::Vec;
 
-    #[test]
-    fn offsets_are_subtracted_before_multiplying() {
-        assert_eq!(dot_offset_i8(&[-128, 127], &[127, -128], 127, 5), 5 - 255 * 127);
-        assert_eq!(dot_offset_i8(&[], &[], 0, 7), 7);
+    fn bytes(n: usize, seed: usize) -> Vec<i8> {
+        (0..n).map(|i| ((i * 37 + seed * 101) ^ (i >> 3)) as i8).collect()
+    }
+
+    fn dot(x: &[i8], w: &[i8], zero: i8) -> i32 {
+        x.iter().zip(w).map(|(&x, &w)| (i32::from(x) - i32::from(zero)) * i32::from(w)).sum()
     }
 
     #[test]
-    fn four_rows_equal_one_row_at_a_time() {
-        let x: [i8; 23] = core::array::from_fn(|i| (i * 37) as i8);
-        let w: [[i8; 23]; 4] = core::array::from_fn(|r| core::array::from_fn(|i| (i * 53 + r * 101) as i8));
-        let acc = [1, -2, 3, -4];
-        let expected: [i32; 4] = core::array::from_fn(|r| dot_offset_i8(&x, &w[r], -9, acc[r]));
-        assert_eq!(dot_offset_i8x4(&x, [&w[0], &w[1], &w[2], &w[3]], -9, acc), expected);
+    fn patches_multiply_each_pixel_with_the_filter() {
+        for len in [4, 8, 28, 64] {
+            let pixels: [Vec<i8>; SLOTS] = core::array::from_fn(|slot| bytes(len, slot));
+            let w = bytes(len, 9);
+            let mut patches = vec![0; len * 2];
+            for (slot, x) in pixels.iter().enumerate() {
+                let (first, rest) = x.split_at(len / 3);
+                widen_patch(&mut patches, slot, 0, first, -7);
+                widen_patch(&mut patches, slot, first.len(), rest, -7);
+            }
+            assert_eq!(dot_patches(&patches, &w, 5), pixels.map(|x| 5 + dot(&x, &w, -7)));
+        }
+    }
+
+    #[test]
+    fn a_cleared_patch_gives_the_start() {
+        let mut patches = vec![0x0001_0001; 16];
+        crate::arch::clear_patch(&mut patches, 2);
+        let sums = dot_patches(&patches, &[1; 8], 3);
+        assert_eq!(sums, [11, 11, 3, 11]);
+    }
+
+    #[test]
+    fn quads_multiply_four_rows() {
+        let x = bytes(10, 1);
+        let rows: [Vec<i8>; 4] = core::array::from_fn(|o| bytes(10, o + 2));
+        let element = |(i, o): (usize, usize)| rows[o].get(i).copied().unwrap_or(0);
+        let order = (0..12).step_by(4).flat_map(|i| (0..4).flat_map(move |o| (i..i + 4).map(move |i| (i, o))));
+        let w: Vec<i8> = order.map(element).collect();
+        assert_eq!(dot_quad(&x, &w, [1, 2, 3, 4]), core::array::from_fn(|o| o as i32 + 1 + dot(&x, &rows[o], 0)));
+    }
+
+    #[test]
+    fn strips_multiply_four_channels_over_the_window() {
+        // Two rows of three pixels of five channels, of which four are read; a 2x2 kernel on the right columns.
+        let (x, w) = (bytes(30, 3), bytes(16, 4));
+        let mut strips = vec![0; 12];
+        let (top, bottom) = strips.split_at_mut(6);
+        widen_strip(top, &x, 5, 11);
+        widen_strip(bottom, &x[15..], 5, 11);
+        let mut taps = vec![0; 8];
+        widen_strip(&mut taps, &w, 4, 0);
+        let window = StripWindow { rows: 2, columns: 2, row_words: 6, column_words: 2 };
+        let expected = core::array::from_fn(|c| {
+            let tap = |row: usize, column: usize| {
+                (i32::from(x[(row * 3 + column + 1) * 5 + c]) - 11) * i32::from(w[(row * 2 + column) * 4 + c])
+            };
+            100 + tap(0, 0) + tap(0, 1) + tap(1, 0) + tap(1, 1)
+        });
+        assert_eq!(dot_strips(&strips[2..], &taps, window, [100; 4]), expected);
     }
 
     #[test]

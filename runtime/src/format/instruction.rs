@@ -210,6 +210,26 @@ pub struct DepthwiseConv2d {
     pub requantize: Requantize8,
 }
 
+impl DepthwiseConv2d {
+    /// Columns of an input row with the padding that its outputs read.
+    pub fn strip_columns(&self) -> Option<u32> {
+        let outputs = self.y_shape.w.checked_sub(1)?.checked_mul(self.window.stride_w)?;
+        let reach = self.window.kernel_w.checked_sub(1)?.checked_mul(self.window.dilation_w)?;
+        outputs.checked_add(reach)?.checked_add(1)
+    }
+
+    /// Bytes of scratch memory with which four channels can be computed at a time: the taps of the kernel and one
+    /// padded row for each of its rows, in words of two `i16`. `None` if channels do not come in fours, or there are
+    /// several outputs per input.
+    pub fn strip_bytes(&self) -> Option<u32> {
+        if self.x_shape.c != self.y_shape.c || !self.x_shape.c.is_multiple_of(4) {
+            return None;
+        }
+        let pixels = self.strip_columns()?.checked_add(self.window.kernel_w)?;
+        pixels.checked_mul(self.window.kernel_h)?.checked_mul(8)
+    }
+}
+
 /// Fully connected on int8: `y[r, o] = requantize(dot(x[r], weights[o]) + bias[o])`. `x [rows, in_n]`, bias with the
 /// input's zero point folded in: `bias - x_zero_point * sum(weights[o])`.
 ///

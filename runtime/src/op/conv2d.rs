@@ -9,8 +9,8 @@ use core::num::{NonZeroU32, NonZeroUsize};
 
 /// Most products in one sum: `65536 * 255 * 127` fits `i32`.
 pub(crate) const MAX_TAPS: u32 = 65536;
-/// Output pixels computed together.
-const BLOCK: usize = Conv2d::BLOCK as usize;
+
+const _: () = assert!(Conv2d::BLOCK as usize == arch::SLOTS);
 
 /// 2-D convolution: `y[h, w, o] = clamp(requantize(sum((x - x_zero_point) * weights[o]) + bias[o]) + y_zero_point)`.
 ///
@@ -67,11 +67,11 @@ pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales
             for channel in channels {
                 let filter = filters.next()?;
                 let scale = scales.channel(channel);
-                let sums = arch::dot_patches(patches, filter);
+                let sums = arch::dot_patches(patches, filter, scale.bias);
                 let count = last.wrapping_sub(first) as usize;
                 let mut at = channel;
                 for &sum in sums.get(..count)? {
-                    *y.get_mut(at)? = scales.output(scale.factor, sum.wrapping_add(scale.bias));
+                    *y.get_mut(at)? = scales.output(scale.factor, sum);
                     at = at.wrapping_add(op.y_shape.c as usize);
                 }
             }

@@ -11,8 +11,8 @@ use core::num::NonZeroUsize;
 /// | name | shape | type | scale | zero point |
 /// |---|---|---|---|---|
 /// | `x` | `[rows, in_n]` | i8 | per tensor | folded into `bias` |
-/// | `weights` | `[out_n, in_n]` | i8 | per channel `out_n`, or per tensor | 0 |
-/// | `bias` | `[out_n]` | i32 | `x_scale * w_scale[o]` | 0 |
+/// | `weights` | `[out_n, in_n]`, stored by fours, see [`FullyConnected`] | i8 | per channel `out_n`, or per tensor | 0 |
+/// | `bias` | `[out_n]` | i32 or i16 | `x_scale * w_scale[o]` | 0 |
 /// | `y` | `[rows, out_n]` | i8 | per tensor | `y_zero_point` |
 ///
 /// Bit-exact with the TFLite int8 reference kernel when the rounding is `Tflite`. Source: LiteRT 8-bit quantization
@@ -23,34 +23,25 @@ pub(crate) fn fully_connected(
     op: &FullyConnected,
     x: &[i8],
     weights: &[i8],
-    bias: &[i32],
     scales: &Scales<'_>,
     y: &mut [i8],
 ) -> Option<()> {
     let in_n = NonZeroUsize::new(op.in_n as usize)?;
     let out_n = NonZeroUsize::new(op.out_n as usize)?;
+    let quad_bytes = NonZeroUsize::new(in_n.get().checked_next_multiple_of(4)?.checked_mul(4)?)?;
     // Not zipped: `zip` divides to learn how many pieces there are, and may link a panic for a divisor of 0.
     let mut rows = x.chunks_exact(in_n.get());
     for y in y.chunks_exact_mut(out_n.get()) {
         let x = rows.next()?;
-        let mut filters = weights.chunks_exact(in_n.get());
-        let mut biases = bias.iter();
+        let mut quads = weights.chunks_exact(quad_bytes.get());
         let mut channel = 0;
         for y4 in y.chunks_mut(4) {
-            if let Ok(y4) = <&mut [i8; 4]>::try_from(&mut *y4) {
-                let w = [filters.next()?, filters.next()?, filters.next()?, filters.next()?];
-                let acc = [*biases.next()?, *biases.next()?, *biases.next()?, *biases.next()?];
-                for (y, acc) in y4.iter_mut().zip(arch::dot_offset_i8x4(x, w, 0, acc)) {
-                    *y = scales.output(channel, acc);
-                    channel = channel.wrapping_add(1);
-                }
-            } else {
-                for y in y4 {
-                    let acc = arch::dot_offset_i8(x, filters.next()?, 0, *biases.next()?);
-                    *y = scales.output(channel, acc);
-                    channel = channel.wrapping_add(1);
-                }
+            let entries = [0, 1, 2, 3].map(|i| scales.channel(i + channel));
+            let sums = arch::dot_quad(x, quads.next()?, entries.map(|entry| entry.bias));
+            for ((y, entry), sum) in y4.iter_mut().zip(entries).zip(sums) {
+                *y = scales.output(entry.factor, sum);
             }
+            channel = channel.wrapping_add(4);
         }
     }
     Some(())
@@ -60,8 +51,8 @@ pub(crate) fn check(op: &FullyConnected, limits: &Limits) -> Result<(), Fault> {
     if op.in_n > MAX_TAPS {
         return Err(Fault::Shape);
     }
-    limits.weights::<i8>(op.weights, product(&[op.out_n, op.in_n])?)?;
-    limits.weights::<i32>(op.bias, op.out_n)?;
+    product(&[op.out_n, op.in_n])?;
+    limits.weight_words(op.weights, op.weight_bytes().ok_or(Fault::Shape)?)?;
     op.requantize.check(op.out_n, limits)?;
     let x = limits.arena::<i8>(op.x, product(&[op.rows, op.in_n])?)?;
     let y = limits.arena::<i8>(op.y, product(&[op.rows, op.out_n])?)?;
@@ -69,12 +60,11 @@ pub(crate) fn check(op: &FullyConnected, limits: &Limits) -> Result<(), Fault> {
 }
 
 pub(crate) fn run(op: &FullyConnected, memory: &mut Memory) -> Option<()> {
-    let weights = memory.weights(op.weights, op.out_n.checked_mul(op.in_n)?)?;
-    let bias = memory.weights(op.bias, op.out_n)?;
+    let weights = memory.weights(op.weights, op.weight_bytes()?)?;
     let scales = op.requantize.scales(op.out_n, memory)?;
     let (x_len, y_len) = (op.rows.checked_mul(op.in_n)?, op.rows.checked_mul(op.out_n)?);
     let (x, y) = memory.x_y(op.x, x_len, op.y, y_len)?;
-    fully_connected(op, x, weights, bias, &scales, y)
+    fully_connected(op, x, weights, &scales, y)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod transpose;
 pub mod dispatch;
 mod elementwise;
 mod scales;
+mod split;
 #[cfg(test)]
 mod testing;
 mod window;
@@ -98,6 +99,11 @@ impl<'m> Limits<'m> {
         let span = range(offset, elements, size_of::<T>() as u32, limit, Fault::WeightsBounds)?;
         let bytes = self.weights.get(span.start as usize..span.end as usize).ok_or(Fault::WeightsBounds)?;
         bytemuck::try_cast_slice(bytes).map_err(|_| Fault::Alignment)
+    }
+
+    /// Checks `bytes` int8 weights at `offset` that kernels read a word at a time.
+    pub fn weight_words(&self, offset: u32, bytes: u32) -> Result<(), Fault> {
+        if offset.is_multiple_of(4) { self.weights::<i8>(offset, bytes).map(|_| ()) } else { Err(Fault::Alignment) }
     }
 }
 

@@ -61,12 +61,7 @@ impl Scales<'_> {
     /// `clamp(requantize(sum, factor) + y_zero_point, min, max)`; `sum` includes the bias.
     #[inline]
     pub fn output(&self, factor: Multiplier, sum: i32) -> i8 {
-        store(
-            requantize(sum, factor.multiplier, factor.shift, self.rounding),
-            self.y_zero_point,
-            self.min,
-            self.max,
-        )
+        store(requantize(sum, factor.multiplier, factor.shift, self.rounding), self.y_zero_point, self.min, self.max)
     }
 }
 

@@ -52,14 +52,14 @@ impl<'a> Split<'a> {
     }
 
     /// The whole input, and the scratch memory to write.
-    pub fn x_scratch(&mut self) -> Option<(&[i8], &mut [i16])> {
+    pub fn x_scratch(&mut self) -> Option<(&[i8], &mut [u32])> {
         let side = if self.x.above { &*self.above } else { &*self.below };
         let x = bytemuck::try_cast_slice(side.get(self.x.range.clone())?).ok()?;
         Some((x, bytemuck::try_cast_slice_mut(self.scratch).ok()?))
     }
 
     /// The scratch memory, and the whole output to write.
-    pub fn scratch_y(&mut self) -> Option<(&[i16], &mut [i8])> {
+    pub fn scratch_y(&mut self) -> Option<(&[u32], &mut [i8])> {
         let side = if self.y.above { &mut *self.above } else { &mut *self.below };
         let y = bytemuck::try_cast_slice_mut(side.get_mut(self.y.range.clone())?).ok()?;
         Some((bytemuck::try_cast_slice(self.scratch).ok()?, y))

@@ -1,9 +1,11 @@
 //! What the property tests of the kernels share: random operands and the literal meaning of windows and scales.
 
-use super::scales::Scales;
+use super::scales::{BiasTable, FactorTable, Scales};
+use super::split::Split;
 use crate::fixed_point::requantize;
 use crate::format::Rounding;
-use crate::format::instruction::{Hwc, Multiplier, Window};
+use crate::format::instruction::{Biases, Factors, Hwc, Multiplier, Requantize8, RowOrder, Window};
+use crate::format::overlap::Distances;
 use proptest::prelude::*;
 use std::vec::Vec;
 
@@ -107,35 +109,55 @@ pub(crate) fn positions(shape: Hwc) -> impl Iterator<Item = (u32, u32, u32)> {
     (0..shape.h).flat_map(move |h| (0..shape.w).flat_map(move |w| (0..shape.c).map(move |c| (h, w, c))))
 }
 
-/// Multipliers, shifts and the rest of a requantization.
+/// Biases, factors and the rest of a requantization, in one of the forms that a file may hold.
 #[derive(Debug)]
 pub(crate) struct Tables {
+    biases: Vec<i32>,
+    narrow: Option<Vec<i16>>,
     multipliers: Vec<i32>,
     shifts: Vec<i8>,
+    packed: Option<(Vec<u32>, i8)>,
     y_zero_point: i8,
     min: i8,
     max: i8,
 }
 
 impl Tables {
-    /// Per channel, or one for all, by chance.
+    /// Factors per channel, packed or not, or one for all; wide or narrow biases; by chance.
     pub fn random(random: &mut Random, channels: u32) -> Self {
-        let n = if random.next().is_multiple_of(2) { channels } else { 1 };
-        let multipliers: Vec<_> = (0..n).map(|_| random.multiplier()).collect();
+        let n = if random.next().is_multiple_of(3) { 1 } else { channels };
+        let mut factors: Vec<_> = (0..n).map(|_| random.multiplier()).collect();
+        let pack = n > 1 && random.next().is_multiple_of(2);
+        if pack {
+            factors.iter_mut().for_each(|factor| factor.shift = -5 - (random.next() % 4) as i8);
+        }
+        let biases = random.biases(channels);
+        let narrow = random.next().is_multiple_of(2);
         Self {
-            multipliers: multipliers.iter().map(|m| m.multiplier).collect(),
-            shifts: multipliers.iter().map(|m| m.shift).collect(),
+            narrow: narrow.then(|| biases.iter().map(|&bias| bias as i16).collect()),
+            biases,
+            packed: if pack { crate::format::pack::packed_factors(&factors) } else { None },
+            multipliers: factors.iter().map(|m| m.multiplier).collect(),
+            shifts: factors.iter().map(|m| m.shift).collect(),
             y_zero_point: random.next() as i8,
             min: -128 + (random.next() % 100) as i8,
             max: 127 - (random.next() % 100) as i8,
         }
     }
 
+    pub fn bias(&self, channel: u32) -> i32 {
+        self.biases[channel as usize]
+    }
+
     pub fn scales(&self, rounding: Rounding) -> Scales<'_> {
+        let one = || Multiplier { multiplier: self.multipliers[0], shift: self.shifts[0] };
         Scales {
-            multipliers: &self.multipliers,
-            shifts: &self.shifts,
-            per_channel: self.multipliers.len() > 1,
+            biases: self.narrow.as_ref().map_or(BiasTable::I32(&self.biases), |narrow| BiasTable::I16(narrow)),
+            factors: match &self.packed {
+                Some((words, shift)) => FactorTable::Packed(words, *shift),
+                None if self.multipliers.len() == 1 => FactorTable::One(one()),
+                None => FactorTable::Each(&self.multipliers, &self.shifts),
+            },
             rounding,
             y_zero_point: self.y_zero_point,
             min: self.min,
@@ -149,6 +171,50 @@ impl Tables {
         let scaled = requantize(sum, self.multipliers[index], self.shifts[index], rounding);
         stored(scaled, self.y_zero_point, self.min, self.max)
     }
+}
+
+/// A requantization that an instruction holds whose tables are given apart.
+pub(crate) fn no_tables() -> Requantize8 {
+    let factors = Factors::One(Multiplier::ZERO);
+    Requantize8 { biases: Biases::I32(0), factors, y_zero_point: 0, min: 0, max: 0 }
+}
+
+/// Where input, scratch and output of an instruction lie.
+pub(crate) struct Places {
+    pub x: u32,
+    pub scratch: u32,
+    pub y: u32,
+    arena: u32,
+}
+
+impl Places {
+    /// All apart, in one of their orders.
+    pub fn apart(x: u32, scratch: u32, y: u32) -> Self {
+        let at = scratch.next_multiple_of(4);
+        Self { x: at, scratch: 0, y: at + x, arena: at + x + y }
+    }
+
+    /// Input and output as near to each other as `distances` allow in this order; scratch memory behind both.
+    pub fn overlapping(x: u32, scratch: u32, y: u32, distances: Distances, order: RowOrder) -> Self {
+        // The output's place, seen from the input's.
+        let apart = if order == RowOrder::TopDown { -distances.below } else { distances.above };
+        let (x_at, y_at) = ((-apart).max(0) as u32, apart.max(0) as u32);
+        let end = (x_at + x).max(y_at + y).next_multiple_of(4);
+        Self { x: x_at, scratch: end, y: y_at, arena: end + scratch }
+    }
+
+    /// Puts `x` in its place, runs, and returns the output.
+    pub fn run(&self, x: &[i8], scratch: u32, y: u32, f: impl FnOnce(&mut Split) -> Option<()>) -> Option<Vec<i8>> {
+        let mut words = std::vec![0xa5a5_a5a5u32; self.arena.div_ceil(4) as usize];
+        let arena: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        arena[self.x as usize..][..x.len()].copy_from_slice(bytemuck::cast_slice(x));
+        f(&mut Split::new(arena, (self.x, x.len() as u32), (self.scratch, scratch), (self.y, y))?)?;
+        Some(arena[self.y as usize..][..y as usize].iter().map(|&byte| byte as i8).collect())
+    }
+}
+
+pub(crate) fn order() -> impl Strategy<Value = RowOrder> {
+    prop_oneof![Just(RowOrder::TopDown), Just(RowOrder::BottomUp)]
 }
 
 /// `clamp(value + zero_point, min, max)` without overflow.

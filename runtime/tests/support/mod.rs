@@ -4,8 +4,10 @@
 pub mod zoo;
 
 use mote_runtime::format::instruction::{
-    Conv2d, FullyConnected, Hwc, Instruction, Lookup, Multiplier, Pool2d, Requantize8, Softmax, Window,
+    Biases, Conv2d, Factors, FullyConnected, Hwc, Instruction, Lookup, Multiplier, Pool2d, Requantize8, RowOrder,
+    Softmax, Window,
 };
+use mote_runtime::format::pack;
 use mote_runtime::format::{Contents, DType, Meta, Port, Program, Rounding, SelfTestVector, seal, write};
 use mote_runtime::{AlignedBytes, Engine, Model};
 use sha2::{Digest, Sha256};
@@ -39,25 +41,19 @@ pub struct Small {
 
 /// `[1, 6, 6, 2]` (source `[1, 2, 6, 6]`) - conv 3x3, 4 channels, 3x3 out - max pool 2x2 - table - dense 3 - softmax.
 pub fn small() -> Small {
-    let mut weights: Vec<u8> = (0..72u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect(); // 0: conv
-    weights.extend((0..48u32).map(|i| ((i * 40_503) >> 8) as u8)); // 72: dense
-    weights.extend([0; 8]);
+    let conv: Vec<i8> = (0..72u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as i8).collect();
+    let dense: Vec<i8> = (0..48u32).map(|i| ((i * 40_503) >> 8) as i8).collect();
+    let packed = [pack::filter_rows(&conv, 18), pack::quads(&dense, 16)].concat(); // 0: conv, 80: dense
+    let mut weights: Vec<u8> = packed.iter().map(|&w| w as u8).collect();
     for bias in [100i32, -200, 300, -400, 50, 0, -50] {
-        weights.extend(bias.to_le_bytes()); // 128: conv, 144: dense
+        weights.extend(bias.to_le_bytes()); // 144: conv, 160: dense
     }
     for multiplier in [0x5000_0000i32, 0x4000_0000, 0x7fff_ffff, 0x6000_0001, 0x4abc_def0] {
-        weights.extend(multiplier.to_le_bytes()); // 156: conv, 172: dense
+        weights.extend(multiplier.to_le_bytes()); // 172: conv, 188: dense
     }
-    weights.extend([0xf9, 0xf8, 0xf8, 0xf9, 0xf8, 0, 0, 0]); // 176: conv's shifts, 180: dense's
-    weights.extend((0..=255u8).map(|i| i.wrapping_sub(128).max(200).wrapping_mul(3))); // 184: table
-    let requantize = |multipliers, shifts, per_channel| Requantize8 {
-        multipliers,
-        shifts,
-        per_channel,
-        y_zero_point: -3,
-        min: -128,
-        max: 127,
-    };
+    weights.extend([0xf9, 0xf8, 0xf8, 0xf9, 0xf8, 0, 0, 0]); // 192: conv's shifts, 196: dense's
+    weights.extend((0..=255u8).map(|i| i.wrapping_sub(128).max(200).wrapping_mul(3))); // 200: table
+    let requantize = |biases, factors| Requantize8 { biases, factors, y_zero_point: -3, min: -128, max: 127 };
     let window = |kernel, stride, pad| Window {
         kernel_h: kernel,
         kernel_w: kernel,
@@ -72,14 +68,15 @@ pub fn small() -> Small {
         Instruction::Conv2d(Conv2d {
             x: 0,
             y: 80,
+            scratch: 128,
             x_shape: Hwc { h: 6, w: 6, c: 2 },
             y_shape: Hwc { h: 3, w: 3, c: 4 },
             window: window(3, 2, 1),
             groups: 1,
             weights: 0,
-            bias: 128,
             x_zero_point: 5,
-            requantize: requantize(156, 176, true),
+            order: RowOrder::TopDown,
+            requantize: requantize(Biases::I32(144), Factors::Each { multipliers: 172, shifts: 192 }),
         }),
         Instruction::MaxPool2d(Pool2d {
             x: 80,
@@ -94,16 +91,15 @@ pub fn small() -> Small {
             min: -128,
             max: 127,
         }),
-        Instruction::Lookup(Lookup { x: 0, y: 0, len: 16, table: 184 }),
+        Instruction::Lookup(Lookup { x: 0, y: 0, len: 16, table: 200 }),
         Instruction::FullyConnected(FullyConnected {
             x: 0,
             y: 80,
             rows: 1,
             in_n: 16,
             out_n: 3,
-            weights: 72,
-            bias: 144,
-            requantize: requantize(172, 180, false),
+            weights: 80,
+            requantize: requantize(Biases::I32(160), Factors::One(Multiplier { multiplier: 0x4abc_def0, shift: -8 })),
         }),
         Instruction::Softmax(Softmax {
             x: 80,
@@ -132,7 +128,7 @@ pub fn small() -> Small {
         },
         weights,
         self_test: Vec::new(),
-        arena_bytes: 128,
+        arena_bytes: 288,
     }
 }
 

@@ -6,7 +6,7 @@ use mote_runtime::format::{DType, MAX_RANK, Program, Rounding};
 use super::{Small, port, small};
 
 /// Bytes of arena that the zoo's instructions use.
-pub const ARENA_BYTES: u32 = 1024;
+pub const ARENA_BYTES: u32 = 2048;
 /// Where all instructions write.
 const Y: u32 = 512;
 
@@ -47,8 +47,15 @@ fn hwc(h: u32, w: u32, c: u32) -> Hwc {
     Hwc { h, w, c }
 }
 
-fn requantize(per_channel: bool) -> Requantize8 {
-    Requantize8 { multipliers: at::MULTIPLIERS, shifts: at::SHIFTS, per_channel, y_zero_point: 3, min: -100, max: 120 }
+/// Factors in each of their forms.
+const EACH: Factors = Factors::Each { multipliers: at::MULTIPLIERS, shifts: at::SHIFTS };
+const PACKED: Factors = Factors::Packed { words: at::MULTIPLIERS, shift: -4 };
+const ONE: Factors = Factors::One(Multiplier { multiplier: 0x4300_0000, shift: -5 });
+/// Behind all ports and operands.
+const SCRATCH: u32 = 1024;
+
+fn requantize(biases: Biases, factors: Factors) -> Requantize8 {
+    Requantize8 { biases, factors, y_zero_point: 3, min: -100, max: 120 }
 }
 
 fn binary(a: Operand, b: Operand) -> Binary {
@@ -83,6 +90,22 @@ fn pool(count_include_pad: bool) -> Pool2d {
     }
 }
 
+fn depthwise(y_shape: Hwc, scratch_bytes: u32, order: RowOrder) -> Instruction {
+    Instruction::DepthwiseConv2d(DepthwiseConv2d {
+        x: 0,
+        y: Y,
+        scratch: SCRATCH,
+        scratch_bytes,
+        x_shape: hwc(7, 5, 4),
+        y_shape,
+        window: WINDOW,
+        weights: at::BYTES,
+        x_zero_point: -5,
+        order,
+        requantize: requantize(Biases::I16(at::BIAS), PACKED),
+    })
+}
+
 /// One instruction of each int8 kind, both roundings' addition included.
 pub fn int8(rounding: Rounding) -> Vec<Instruction> {
     let (x, y) = (0, Y);
@@ -106,26 +129,32 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
         Instruction::Conv2d(Conv2d {
             x,
             y,
+            scratch: SCRATCH,
             x_shape: hwc(7, 5, 4),
             y_shape: hwc(4, 3, 6),
             window: WINDOW,
             groups: 2,
             weights: at::BYTES,
-            bias: at::BIAS,
             x_zero_point: -5,
-            requantize: requantize(true),
+            order: RowOrder::TopDown,
+            requantize: requantize(Biases::I32(at::BIAS), EACH),
         }),
-        Instruction::DepthwiseConv2d(DepthwiseConv2d {
-            x,
-            y,
-            x_shape: hwc(7, 5, 4),
-            y_shape: hwc(4, 3, 8),
-            window: WINDOW,
+        // Onto its own input.
+        Instruction::Conv2d(Conv2d {
+            x: 64,
+            y: 32,
+            scratch: SCRATCH,
+            x_shape: hwc(3, 3, 8),
+            y_shape: hwc(3, 3, 8),
+            window: Window { kernel_h: 1, kernel_w: 1, stride_h: 1, stride_w: 1, pad_top: 0, pad_left: 0, ..WINDOW },
+            groups: 1,
             weights: at::BYTES,
-            bias: at::BIAS,
             x_zero_point: -5,
-            requantize: requantize(true),
+            order: RowOrder::TopDown,
+            requantize: requantize(Biases::I16(at::BIAS), PACKED),
         }),
+        depthwise(hwc(4, 3, 8), 0, RowOrder::TopDown),
+        depthwise(hwc(4, 3, 4), 3 * (7 + 3) * 8, RowOrder::BottomUp),
         Instruction::FullyConnected(FullyConnected {
             x,
             y,
@@ -133,8 +162,7 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
             in_n: 20,
             out_n: 7,
             weights: at::BYTES,
-            bias: at::BIAS,
-            requantize: requantize(false),
+            requantize: requantize(Biases::I32(at::BIAS), ONE),
         }),
         Instruction::Add(add),
         Instruction::Mul(Mul { binary: binary(Operand::Arena(0), Operand::Arena(128)), scale: SCALE }),

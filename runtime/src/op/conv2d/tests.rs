@@ -1,16 +1,18 @@
-use super::super::testing::{Random, Tables, at, config, hwc, positions, rounding, taps, window};
+use super::super::testing::{
+    Places, Random, Tables, at, config, hwc, no_tables, order, positions, rounding, taps, window,
+};
 use super::*;
 use crate::format::Rounding;
-use crate::format::instruction::{Hwc, Requantize8};
+use crate::format::instruction::{Hwc, Window};
+use crate::format::pack::filter_rows;
 use proptest::prelude::*;
-use std::vec;
 use std::vec::Vec;
 
 /// The sum over all taps and all channels of the group, one product at a time.
-fn literal(op: &Conv2d, x: &[i8], weights: &[i8], bias: &[i32], tables: &Tables, rounding: Rounding) -> Vec<i8> {
+fn literal(op: &Conv2d, x: &[i8], weights: &[i8], tables: &Tables, rounding: Rounding) -> Vec<i8> {
     let (group_in, group_out) = (op.x_shape.c / op.groups, op.y_shape.c / op.groups);
     let output = |(y_row, y_column, channel): (u32, u32, u32)| {
-        let mut sum = bias[channel as usize];
+        let mut sum = tables.bias(channel);
         for tap in taps(&op.window, op.x_shape, y_row, y_column) {
             for c in 0..group_in {
                 let x_at = at(op.x_shape, tap.row, tap.column, channel / group_out * group_in + c);
@@ -29,20 +31,53 @@ proptest! {
 
     #[test]
     fn equals_the_literal_sum(
-        x in hwc(6, 5), y in hwc(5, 6), groups in 1u32..4, window in window(), zero: i8, rounding in rounding(), seed: u64,
+        x in hwc(6, 5), y in hwc(5, 6), groups in 1u32..4, window in window(), zero: i8, rounding in rounding(),
+        order in order(), seed: u64,
     ) {
         let (x_shape, y_shape) = (Hwc { c: x.c * groups, ..x }, Hwc { c: y.c * groups, ..y });
-        let requantize = Requantize8 { multipliers: 0, shifts: 0, per_channel: true, y_zero_point: 0, min: 0, max: 0 };
         let op = Conv2d {
-            x: 0, y: 0, x_shape, y_shape, window, groups, weights: 0, bias: 0, x_zero_point: zero, requantize,
+            x: 0, y: 0, scratch: 0, x_shape, y_shape, window, groups, weights: 0, x_zero_point: zero, order,
+            requantize: no_tables(),
         };
         let mut random = Random::new(seed);
         let x = random.i8s(x_shape.elements().unwrap());
-        let weights = random.i8s(y_shape.c * window.kernel_h * window.kernel_w * x_shape.c / groups);
-        let bias = random.biases(y_shape.c);
+        let row = window.kernel_h * window.kernel_w * x_shape.c / groups;
+        let weights = random.i8s(y_shape.c * row);
+        let packed = filter_rows(&weights, row as usize);
         let tables = Tables::random(&mut random, y_shape.c);
-        let mut got = vec![0; y_shape.elements().unwrap() as usize];
-        prop_assert!(conv2d(&op, &x, &weights, &bias, &tables.scales(rounding), &mut got).is_some());
-        prop_assert_eq!(got, literal(&op, &x, &weights, &bias, &tables, rounding));
+        let (scratch, y_len) = (op.scratch_bytes().unwrap(), y_shape.elements().unwrap());
+        let expected = literal(&op, &x, &weights, &tables, rounding);
+        let x_len = x.len() as u32;
+        for places in [
+            Places::apart(x_len, scratch, y_len),
+            Places::overlapping(x_len, scratch, y_len, op.distances(), order),
+        ] {
+            let run = |memory: &mut Split| conv2d(&op, memory, &packed, &tables.scales(rounding));
+            prop_assert_eq!(places.run(&x, scratch, y_len, run), Some(expected.clone()));
+        }
+    }
+
+    #[test]
+    fn pixels_may_replace_the_pixels_that_they_read(
+        x_shape in hwc(5, 9), out_c in 1u32..20, order in order(), seed: u64,
+    ) {
+        let y_shape = Hwc { c: out_c, ..x_shape };
+        let window = Window {
+            kernel_h: 1, kernel_w: 1, stride_h: 1, stride_w: 1, dilation_h: 1, dilation_w: 1, pad_top: 0, pad_left: 0,
+        };
+        let op = Conv2d {
+            x: 0, y: 0, scratch: 0, x_shape, y_shape, window, groups: 1, weights: 0, x_zero_point: 3, order,
+            requantize: no_tables(),
+        };
+        let mut random = Random::new(seed);
+        let x = random.i8s(x_shape.elements().unwrap());
+        let weights = random.i8s(out_c * x_shape.c);
+        let packed = filter_rows(&weights, x_shape.c as usize);
+        let tables = Tables::random(&mut random, out_c);
+        let (scratch, y_len) = (op.scratch_bytes().unwrap(), y_shape.elements().unwrap());
+        let places = Places::overlapping(x.len() as u32, scratch, y_len, op.distances(), order);
+        let run = |memory: &mut Split| conv2d(&op, memory, &packed, &tables.scales(Rounding::Single));
+        let expected = literal(&op, &x, &weights, &tables, Rounding::Single);
+        prop_assert_eq!(places.run(&x, scratch, y_len, run), Some(expected));
     }
 }

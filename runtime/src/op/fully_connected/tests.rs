@@ -1,6 +1,6 @@
-use super::super::testing::{Random, Tables, config, rounding};
+use super::super::testing::{Random, Tables, config, no_tables, rounding};
 use super::*;
-use crate::format::instruction::Requantize8;
+use crate::format::pack::quads;
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
@@ -12,17 +12,15 @@ proptest! {
     fn equals_the_literal_sum(
         rows in 1u32..4, in_n in 1u32..70, out_n in 1u32..14, rounding in rounding(), seed: u64,
     ) {
-        let requantize = Requantize8 { multipliers: 0, shifts: 0, per_channel: true, y_zero_point: 0, min: 0, max: 0 };
-        let op = FullyConnected { x: 0, y: 0, rows, in_n, out_n, weights: 0, bias: 0, requantize };
+        let op = FullyConnected { x: 0, y: 0, rows, in_n, out_n, weights: 0, requantize: no_tables() };
         let mut random = Random::new(seed);
         let (x, weights) = (random.i8s(rows * in_n), random.i8s(out_n * in_n));
-        let bias = random.biases(out_n);
         let tables = Tables::random(&mut random, out_n);
         let mut got = vec![0; (rows * out_n) as usize];
-        prop_assert!(fully_connected(&op, &x, &weights, &bias, &tables.scales(rounding), &mut got).is_some());
+        prop_assert!(fully_connected(&op, &x, &quads(&weights, in_n as usize), &tables.scales(rounding), &mut got).is_some());
         let literal = |(row, o): (u32, u32)| {
             let product = |i: u32| i32::from(x[(row * in_n + i) as usize]) * i32::from(weights[(o * in_n + i) as usize]);
-            tables.output(rounding, o, bias[o as usize] + (0..in_n).map(product).sum::<i32>())
+            tables.output(rounding, o, tables.bias(o) + (0..in_n).map(product).sum::<i32>())
         };
         let expected: Vec<i8> = (0..rows).flat_map(|row| (0..out_n).map(move |o| (row, o))).map(literal).collect();
         prop_assert_eq!(got, expected);
