@@ -2,6 +2,7 @@
 
 mod support;
 
+use mote_runtime::format::instruction::Biases;
 use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS};
 use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, LoadError, Model};
 use support::{Small, patched, small};
@@ -181,7 +182,7 @@ fn undecodable_metadata_is_refused() {
 #[test]
 fn bad_ports_are_refused() {
     let port = |index| LoadError::Port { index };
-    assert_eq!(error_of_edit(|s| s.program.inputs[0].offset = 57), port(0), "past the arena");
+    assert_eq!(error_of_edit(|s| s.program.inputs[0].offset = 217), port(0), "past the arena");
     assert_eq!(error_of_edit(|s| s.program.inputs[0].offset = u32::MAX), port(0), "overflows");
     assert_eq!(error_of_edit(|s| s.program.outputs[0].shape[1] = 0), port(1), "empty");
     assert_eq!(error_of_edit(|s| s.program.outputs[0].shape.fill(1 << 16)), port(1), "product overflows");
@@ -214,11 +215,11 @@ fn bad_instructions_are_refused_by_rule() {
         })
     };
     let refused = |fault| LoadError::Instruction { index: 0, fault };
-    assert_eq!(conv(|c| c.x = 100), refused(Fault::ArenaBounds));
+    assert_eq!(conv(|c| c.x = 260), refused(Fault::ArenaBounds));
     assert_eq!(conv(|c| c.y = u32::MAX), refused(Fault::ArenaBounds));
     assert_eq!(conv(|c| c.y = 71), refused(Fault::Overlap));
     assert_eq!(conv(|c| c.weights = 1 << 20), refused(Fault::WeightsBounds));
-    assert_eq!(conv(|c| c.bias = 130), refused(Fault::Alignment));
+    assert_eq!(conv(|c| c.requantize.biases = Biases::I32(146)), refused(Fault::Alignment));
     assert_eq!(conv(|c| c.x_shape.h = 0), refused(Fault::Shape));
     assert_eq!(conv(|c| (c.requantize.min, c.requantize.max) = (1, 0)), refused(Fault::Parameter));
 }
@@ -236,9 +237,9 @@ fn self_test_of_the_wrong_length_is_refused() {
 fn unfit_arena_is_refused() {
     let file = small().bytes();
     let model = Model::load(&file).unwrap();
-    let mut arena = Arena::<144>::new();
-    let too_small = Engine::new(model.clone(), &mut arena.as_mut_slice()[..127]).err();
-    assert_eq!(too_small, Some(EngineError::ArenaTooSmall { needed: 128, got: 127 }));
+    let mut arena = Arena::<304>::new();
+    let too_small = Engine::new(model.clone(), &mut arena.as_mut_slice()[..287]).err();
+    assert_eq!(too_small, Some(EngineError::ArenaTooSmall { needed: 288, got: 287 }));
     let shifted = Engine::new(model, &mut arena.as_mut_slice()[8..]).err();
     assert_eq!(shifted, Some(EngineError::ArenaMisaligned { needed: 16 }));
 }

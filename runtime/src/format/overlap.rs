@@ -31,6 +31,11 @@ impl Conv2d {
     /// Distances for its blocks of pixels. Shapes and window must have been checked.
     pub fn distances(&self) -> Distances {
         let window = &self.window;
+        if self.groups != 1 {
+            // The first group writes while the next one's channels are still to be read.
+            let bytes = |shape: Hwc| i64::from(shape.h) * i64::from(shape.w) * i64::from(shape.c);
+            return Distances { below: bytes(self.y_shape), above: bytes(self.x_shape) };
+        }
         let one_pixel = (window.kernel_h, window.kernel_w, window.stride_h, window.stride_w) == (1, 1, 1, 1);
         if one_pixel && (window.pad_top, window.pad_left) == (0, 0) && self.x_shape.w == self.y_shape.w {
             // No pixel needs another than its own: a map of one column, whatever its width.
