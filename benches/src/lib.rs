@@ -2,7 +2,8 @@
 
 use mote_runtime::AlignedBytes;
 use mote_runtime::format::instruction::{
-    Conv2d, DepthwiseConv2d, FullyConnected, Hwc, Instruction, Multiplier, Requantize8, Window,
+    Biases, Conv2d, DepthwiseConv2d, Factors, FullyConnected, Hwc, Instruction, Multiplier, Requantize8, RowOrder,
+    Window,
 };
 use mote_runtime::format::{Contents, DType, Port, Program, Rounding, write};
 
@@ -63,17 +64,19 @@ pub struct OneInstruction {
 /// A convolution over all input channels.
 pub fn conv2d(shape: Convolution) -> OneInstruction {
     let (x, y) = (shape.x, shape.y());
-    let mut constants = Constants::new(y.c * shape.kernel * shape.kernel * x.c, y.c);
+    let row = shape.kernel * shape.kernel * x.c;
+    let mut constants = Constants::new(y.c * row.next_multiple_of(4), y.c);
     let instruction = Instruction::Conv2d(Conv2d {
         x: 0,
         y: constants.y(elements(x)),
+        scratch: constants.scratch(elements(y), row.next_multiple_of(4) * 2 * Conv2d::BLOCK),
         x_shape: x,
         y_shape: y,
         window: shape.window(),
         groups: 1,
         weights: 0,
-        bias: constants.bias,
         x_zero_point: -5,
+        order: RowOrder::TopDown,
         requantize: constants.requantize,
     });
     constants.model(instruction, elements(x), elements(y), shape.products(x.c))
@@ -83,23 +86,28 @@ pub fn conv2d(shape: Convolution) -> OneInstruction {
 pub fn depthwise_conv2d(shape: Convolution) -> OneInstruction {
     let (x, y) = (shape.x, shape.y());
     let mut constants = Constants::new(y.c * shape.kernel * shape.kernel, y.c);
-    let instruction = Instruction::DepthwiseConv2d(DepthwiseConv2d {
+    let op = DepthwiseConv2d {
         x: 0,
         y: constants.y(elements(x)),
+        scratch: 0,
+        scratch_bytes: 0,
         x_shape: x,
         y_shape: y,
         window: shape.window(),
         weights: 0,
-        bias: constants.bias,
         x_zero_point: -5,
+        order: RowOrder::TopDown,
         requantize: constants.requantize,
-    });
+    };
+    let scratch_bytes = op.strip_bytes().unwrap_or(0);
+    let scratch = constants.scratch(elements(y), scratch_bytes);
+    let instruction = Instruction::DepthwiseConv2d(DepthwiseConv2d { scratch, scratch_bytes, ..op });
     constants.model(instruction, elements(x), elements(y), shape.products(1))
 }
 
 /// One row of a fully connected layer.
 pub fn fully_connected(in_n: u32, out_n: u32) -> OneInstruction {
-    let mut constants = Constants::new(out_n * in_n, out_n);
+    let mut constants = Constants::new(out_n.next_multiple_of(4) * in_n.next_multiple_of(4), out_n);
     let instruction = Instruction::FullyConnected(FullyConnected {
         x: 0,
         y: constants.y(in_n),
@@ -107,7 +115,6 @@ pub fn fully_connected(in_n: u32, out_n: u32) -> OneInstruction {
         in_n,
         out_n,
         weights: 0,
-        bias: constants.bias,
         requantize: constants.requantize,
     });
     constants.model(instruction, in_n, out_n, u64::from(in_n) * u64::from(out_n))
@@ -120,9 +127,10 @@ fn elements(shape: Hwc) -> u32 {
 /// The weights section: weights, bias, multipliers and shifts of every output channel, all arbitrary but fixed.
 struct Constants {
     bytes: Vec<u8>,
-    bias: u32,
     requantize: Requantize8,
     y_offset: u32,
+    /// One past the last byte that the instruction uses.
+    arena_bytes: u32,
 }
 
 impl Constants {
@@ -136,14 +144,22 @@ impl Constants {
         (0..channels).for_each(|c| bytes.extend(scale(c).multiplier.to_le_bytes()));
         let shifts = bytes.len() as u32;
         bytes.extend((0..channels).map(|c| scale(c).shift as u8));
-        let requantize = Requantize8 { multipliers, shifts, per_channel: true, y_zero_point: 3, min: -128, max: 127 };
-        Self { bytes, bias, requantize, y_offset: 0 }
+        let (biases, factors) = (Biases::I32(bias), Factors::Each { multipliers, shifts });
+        let requantize = Requantize8 { biases, factors, y_zero_point: 3, min: -128, max: 127 };
+        Self { bytes, requantize, y_offset: 0, arena_bytes: 0 }
     }
 
     /// The output lies behind `x_len` bytes of input.
     fn y(&mut self, x_len: u32) -> u32 {
         self.y_offset = x_len.next_multiple_of(16);
         self.y_offset
+    }
+
+    /// Scratch memory lies behind `y_len` bytes of output.
+    fn scratch(&mut self, y_len: u32, bytes: u32) -> u32 {
+        let offset = (self.y_offset + y_len).next_multiple_of(4);
+        self.arena_bytes = offset + bytes;
+        offset
     }
 
     fn model(self, instruction: Instruction, x_len: u32, y_len: u32, products: u64) -> OneInstruction {
@@ -168,7 +184,7 @@ impl Constants {
             meta: None,
             weights: &self.bytes,
             self_test: &[],
-            arena_bytes: self.y_offset + y_len,
+            arena_bytes: self.arena_bytes.max(self.y_offset + y_len),
             model_version: 0,
             // Nothing here verifies the hash.
             sha256: |_| [0; 32],

@@ -6,7 +6,8 @@ use super::{EmitError, EmitOptions, InstructionSource};
 use crate::ir::{Activation, DType, Graph, Node, NodeId, Tensor, Value, ValueId};
 use crate::plan::Plan;
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{FloatWeights, Hwc, Multiplier, Operand, Requantize8};
+use mote_runtime::format::instruction::{Biases, Factors, FloatWeights, Hwc, Multiplier, Operand, Requantize8};
+use mote_runtime::format::pack::packed_factors;
 
 /// Everything written so far.
 pub struct Context<'p> {
@@ -157,24 +158,48 @@ impl<'p> NodeContext<'_, 'p> {
         multiplier(real).ok_or_else(|| self.error(format!("cannot scale by {real}: the scales are too far apart")))
     }
 
-    /// Requantization of accumulators with scale `x * weights[c]` to the node's output.
-    pub fn requantize(&mut self, weights: ValueId, activation: Activation) -> Result<Requantize8, EmitError> {
+    /// Arena offset of the node's scratch memory of `bytes`, which the planner has reserved.
+    pub fn scratch(&self, bytes: u32) -> Result<u32, EmitError> {
+        let value = self.context.plan.scratch.get(self.id.0).copied().flatten();
+        let planned = value.map_or(0, |value| self.value(value).elements());
+        match value {
+            _ if planned != bytes as usize => {
+                Err(self.error(format!("{bytes} bytes of scratch memory are needed, {planned} are planned")))
+            }
+            Some(value) => self.offset(value),
+            None => Ok(0),
+        }
+    }
+
+    /// Requantization of sums with scale `x * weights[c]` to the node's output, tables in their shortest form.
+    pub fn requantize(
+        &mut self,
+        weights: ValueId,
+        biases: &[i32],
+        activation: Activation,
+    ) -> Result<Requantize8, EmitError> {
         let x = self.affine(self.input(0)?)?;
         let y = self.affine(self.node.output)?;
         let channels = self.output().shape.last().copied().unwrap_or(1);
         let factor = |w: f32| f64::from(x.scale) * f64::from(w) / f64::from(y.scale);
         let scales = self.weight_scales(weights, channels)?;
-        let mut factors = scales.iter().map(|&w| self.multiplier(factor(w))).collect::<Result<Vec<_>, _>>()?;
-        let per_channel = factors.windows(2).any(|pair| pair[0] != pair[1]);
-        if !per_channel {
-            factors.truncate(1);
-        }
-        let multipliers: Vec<i32> = factors.iter().map(|f| f.multiplier).collect();
-        let shifts: Vec<i8> = factors.iter().map(|f| f.shift).collect();
+        let factors = scales.iter().map(|&w| self.multiplier(factor(w))).collect::<Result<Vec<_>, _>>()?;
+        let narrow: Result<Vec<i16>, _> = biases.iter().map(|&bias| i16::try_from(bias)).collect();
         let (min, max) = y.clamp(activation);
         let weights = &mut self.context.weights;
-        let (multipliers, shifts) = (weights.add_i32(&multipliers), weights.add_i8(&shifts));
-        Ok(Requantize8 { multipliers, shifts, per_channel, y_zero_point: y.zero_point, min, max })
+        let biases = match narrow {
+            Ok(narrow) => Biases::I16(weights.add_i16(&narrow)),
+            Err(_) => Biases::I32(weights.add_i32(biases)),
+        };
+        let factors = match (factors.first(), packed_factors(&factors)) {
+            (Some(&first), _) if factors.iter().all(|&factor| factor == first) => Factors::One(first),
+            (_, Some((words, shift))) => Factors::Packed { words: weights.add_u32(&words), shift },
+            _ => Factors::Each {
+                multipliers: weights.add_i32(&factors.iter().map(|f| f.multiplier).collect::<Vec<_>>()),
+                shifts: weights.add_i8(&factors.iter().map(|f| f.shift).collect::<Vec<_>>()),
+            },
+        };
+        Ok(Requantize8 { biases, factors, y_zero_point: y.zero_point, min, max })
     }
 
     /// Fails unless input 0 and the output are quantized alike, which kernels that move stored values rely on.

@@ -2,9 +2,10 @@
 
 use super::EmitError;
 use super::context::NodeContext;
-use crate::ir::{Activation, DType, Pads};
+use crate::ir::{Activation, DType, Op, Pads};
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, Window};
+use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, RowOrder, Window};
+use mote_runtime::format::pack::filter_rows;
 
 pub fn emit(
     n: &mut NodeContext,
@@ -58,24 +59,16 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
     let x_zero_point = n.affine(n.input(0)?)?.zero_point;
     let weights = n.const_i8(n.input(1)?)?;
+    let weights = filter_rows(weights, weights.len() / shape.out_c.max(1));
     let bias = n.bias_i32(shape.out_c)?;
-    let bias = n.context.weights.add_i32(&bias);
-    let weights = n.context.weights.add_i8_words(weights);
-    let requantize = n.requantize(n.input(1)?, activation)?;
+    let weights = n.context.weights.add_i8_words(&weights);
+    let requantize = n.requantize(n.input(1)?, &bias, activation)?;
     let groups = n.size(shape.groups)?;
     let Shape { x_shape, y_shape, window, .. } = shape;
-    n.push(Instruction::Conv2d(Conv2d {
-        x,
-        y,
-        x_shape,
-        y_shape,
-        window,
-        groups,
-        weights,
-        bias,
-        x_zero_point,
-        requantize,
-    }));
+    let order = RowOrder::TopDown;
+    let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize };
+    let scratch = n.scratch(op.scratch_bytes().ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
+    n.push(Instruction::Conv2d(Conv2d { scratch, ..op }));
     Ok(())
 }
 
@@ -84,21 +77,26 @@ fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Resul
     let x_zero_point = n.affine(n.input(0)?)?.zero_point;
     let weights = channels_last(n.const_i8(n.input(1)?)?, shape.out_c, shape.taps);
     let bias = n.bias_i32(shape.out_c)?;
-    let bias = n.context.weights.add_i32(&bias);
     let weights = n.context.weights.add_i8_words(&weights);
-    let requantize = n.requantize(n.input(1)?, activation)?;
+    let requantize = n.requantize(n.input(1)?, &bias, activation)?;
     let Shape { x_shape, y_shape, window, .. } = shape;
-    n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d {
+    let op = DepthwiseConv2d {
         x,
         y,
+        scratch: 0,
+        scratch_bytes: 0,
         x_shape,
         y_shape,
         window,
         weights,
-        bias,
         x_zero_point,
+        order: RowOrder::TopDown,
         requantize,
-    }));
+    };
+    // A scale and shift per channel is planned without: it would gain nothing from strips.
+    let strips = if matches!(n.node.op, Op::Conv2d { .. }) { op.strip_bytes().unwrap_or(0) } else { 0 };
+    let scratch = n.scratch(strips)?;
+    n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d { scratch, scratch_bytes: strips, ..op }));
     Ok(())
 }
 

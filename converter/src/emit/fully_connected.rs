@@ -5,6 +5,7 @@ use super::context::NodeContext;
 use crate::ir::{Activation, DType};
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32};
+use mote_runtime::format::pack::quads;
 
 pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
     let (x_id, weights_id) = (n.input(0)?, n.input(1)?);
@@ -25,10 +26,9 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
                 i32::try_from(folded).map_err(|_| n.error(format!("a bias of {folded} does not fit 32 bits")))
             };
             let bias = weights.chunks(inputs.max(1)).zip(&bias).map(fold).collect::<Result<Vec<i32>, _>>()?;
-            let bias = n.context.weights.add_i32(&bias);
-            let weights = n.context.weights.add_i8_words(weights);
-            let requantize = n.requantize(weights_id, activation)?;
-            n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, bias, requantize }));
+            let weights = n.context.weights.add_i8_words(&quads(weights, inputs));
+            let requantize = n.requantize(weights_id, &bias, activation)?;
+            n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, requantize }));
         }
         DType::F32 => {
             let weights = n.const_f32(weights_id)?;

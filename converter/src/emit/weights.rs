@@ -38,6 +38,16 @@ impl Weights {
         self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
     }
 
+    /// 16-bit integers.
+    pub fn add_i16(&mut self, values: &[i16]) -> u32 {
+        self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 2)
+    }
+
+    /// 32-bit words.
+    pub fn add_u32(&mut self, values: &[u32]) -> u32 {
+        self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
+    }
+
     /// 32-bit floats.
     pub fn add_f32(&mut self, values: &[f32]) -> u32 {
         self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)

@@ -2,7 +2,7 @@
 
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{
-    Binary, BinaryF32, FloatWeights, Hwc, Operand, Pool2d, Pool2dF32, Requantize8,
+    Biases, Binary, BinaryF32, Factors, FloatWeights, Hwc, Operand, Pool2d, Pool2dF32, Requantize8,
 };
 
 /// Shapes, arithmetic and memory of one instruction.
@@ -28,14 +28,16 @@ impl Facts {
             Conv2d(op) => {
                 let taps = u64::from(op.window.kernel_h) * u64::from(op.window.kernel_w);
                 let per_output = taps * u64::from(op.x_shape.c / op.groups.max(1));
-                conv(op.x_shape, op.y_shape, op.y, per_output, 1).constants(per_output, op.requantize, op.y_shape.c)
+                let weights = op.row_bytes().and_then(|row| row.checked_mul(op.y_shape.c));
+                conv(op.x_shape, op.y_shape, op.y, per_output, 1).constants(weights, op.requantize, op.y_shape.c)
             }
             DepthwiseConv2d(op) => {
                 let taps = u64::from(op.window.kernel_h) * u64::from(op.window.kernel_w);
-                conv(op.x_shape, op.y_shape, op.y, taps, 1).constants(taps, op.requantize, op.y_shape.c)
+                let weights = u32::try_from(taps * u64::from(op.y_shape.c)).ok();
+                conv(op.x_shape, op.y_shape, op.y, taps, 1).constants(weights, op.requantize, op.y_shape.c)
             }
             FullyConnected(op) => {
-                dense(op.rows, op.in_n, op.out_n, op.y, 1).constants(op.in_n.into(), op.requantize, op.out_n)
+                dense(op.rows, op.in_n, op.out_n, op.y, 1).constants(op.weight_bytes(), op.requantize, op.out_n)
             }
             Add(op) => binary(&op.binary),
             Mul(op) => binary(&op.binary),
@@ -78,10 +80,18 @@ impl Facts {
         }
     }
 
-    /// Adds the bytes of int8 weights, bias, and requantization.
-    fn constants(self, per_output: u64, requantize: Requantize8, channels: u32) -> Self {
-        let multipliers = if requantize.per_channel { channels } else { 1 };
-        let bytes = (per_output + 4) * u64::from(channels) + 5 * u64::from(multipliers);
+    /// Adds the bytes of stored int8 weights, biases and factors.
+    fn constants(self, weights: Option<u32>, requantize: Requantize8, channels: u32) -> Self {
+        let bias = match requantize.biases {
+            Biases::I32(_) => 4,
+            Biases::I16(_) => 2,
+        };
+        let factor = match requantize.factors {
+            Factors::One(_) => 0,
+            Factors::Packed { .. } => 4,
+            Factors::Each { .. } => 5,
+        };
+        let bytes = u64::from(weights.unwrap_or(u32::MAX)) + (bias + factor) * u64::from(channels);
         Self { weight_bytes: saturate(bytes), ..self }
     }
 

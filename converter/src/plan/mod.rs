@@ -6,6 +6,7 @@ mod liveness;
 mod materialize;
 mod ports;
 mod schedule;
+mod scratch;
 mod sharing;
 mod views;
 
@@ -37,6 +38,8 @@ pub struct Plan {
     pub offsets: Vec<Option<u32>>,
     /// When every value in the arena is needed: step 0 fills the inputs, `order[i]` runs at step `i + 1`.
     pub lifetimes: Vec<Option<Lifetime>>,
+    /// Per node: the value that stands for its scratch memory, if it needs any.
+    pub scratch: Vec<Option<ValueId>>,
     /// Bytes of arena needed: the largest end of any value.
     pub arena_bytes: u32,
     /// Bytes that are live at the worst step. No placement of these lifetimes can need less.
@@ -72,15 +75,16 @@ pub enum PlanError {
 /// Chooses an order and an offset for every value.
 pub fn plan(mut quant: QuantGraph) -> Result<Plan, PlanError> {
     materialize::materialize_constants(&mut quant);
+    let scratch = scratch::add_scratch(&mut quant);
     let mut best: Option<Candidate> = None;
     for order in schedule::candidate_orders(&quant.graph) {
-        let candidate = Candidate::new(&quant, order)?;
+        let candidate = Candidate::new(&quant, order, &scratch)?;
         if best.as_ref().is_none_or(|b| candidate.placement.end < b.placement.end) {
             best = Some(candidate);
         }
     }
-    let Some(best) = best else { return Candidate::new(&quant, Vec::new())?.finish(quant) };
-    best.finish(quant)
+    let Some(best) = best else { return Candidate::new(&quant, Vec::new(), &scratch)?.finish(quant, scratch) };
+    best.finish(quant, scratch)
 }
 
 /// One order, planned.
@@ -92,9 +96,10 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn new(quant: &QuantGraph, order: Vec<NodeId>) -> Result<Self, PlanError> {
+    fn new(quant: &QuantGraph, order: Vec<NodeId>, scratch: &[Option<ValueId>]) -> Result<Self, PlanError> {
         let graph = &quant.graph;
-        let lifetimes = liveness::lifetimes(graph, &order)?;
+        let mut lifetimes = liveness::lifetimes(graph, &order)?;
+        scratch::set_lifetimes(&mut lifetimes, scratch, &order);
         let share = |choice: &InPlaceChoice| sharing::share(graph, &order, &lifetimes, choice);
         let mut choice: InPlaceChoice = vec![0; graph.nodes.len()];
         let mut groups = share(&choice);
@@ -118,7 +123,7 @@ impl Candidate {
         Ok(Self { order, lifetimes, groups, placement })
     }
 
-    fn finish(self, quant: QuantGraph) -> Result<Plan, PlanError> {
+    fn finish(self, quant: QuantGraph, scratch: Vec<Option<ValueId>>) -> Result<Plan, PlanError> {
         let end = self.placement.end;
         let too_large = || PlanError::TooLarge { bytes: end };
         let arena_bytes = u32::try_from(end).ok().filter(|&n| n <= i32::MAX as u32).ok_or_else(too_large)?;
@@ -130,7 +135,7 @@ impl Candidate {
         }
         let lower_bound_bytes = arena::lower_bound(&self.groups) as u32;
         let Self { order, lifetimes, .. } = self;
-        Ok(Plan { quant, order, offsets, lifetimes, arena_bytes, lower_bound_bytes })
+        Ok(Plan { quant, order, offsets, lifetimes, scratch, arena_bytes, lower_bound_bytes })
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales
             for (slot, pixel) in (first..last).enumerate() {
                 let (row, column) = (rows.taps(pixel / y_w), columns.taps(pixel % y_w));
                 let runs = Runs::new(&op.window, op.x_shape, group_in, row, column);
-                if runs.len.wrapping_mul(row.count) != row_bytes.get() {
+                if runs.elements() != row_bytes.get() {
                     arch::clear_patch(patches, slot);
                 }
                 runs.for_each(|x_at, w_at| {

@@ -168,6 +168,11 @@ impl Runs {
         }
     }
 
+    /// Elements of all runs together.
+    pub fn elements(&self) -> usize {
+        self.rows.wrapping_mul(self.per_row).wrapping_mul(self.len)
+    }
+
     /// Calls `f` with the start of each run in the input and in one filter's weights.
     #[inline(always)]
     pub fn for_each(&self, mut f: impl FnMut(usize, usize) -> Option<()>) -> Option<()> {
