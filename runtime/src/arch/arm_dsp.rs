@@ -1,6 +1,7 @@
 //! Inner loops for Armv7E-M and Armv8-M with the DSP extension: two 16-bit products an instruction.
 //!
-//! Bit-equal to [`portable`](super::portable), which handles what is left over at the edges.
+//! Bit-equal to [`portable`](super::portable), which handles what is left over at the edges. The functions are not
+//! inlined: their assembly needs every register, and a caller around it would have to keep all of its own in memory.
 
 use super::{SLOTS, StripWindow, portable};
 use core::arch::asm;
@@ -50,7 +51,7 @@ fn word(bytes: [i8; 4]) -> u32 {
 }
 
 /// See [`portable::widen_patch`].
-#[inline]
+#[inline(never)]
 pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], x_zero_point: i8) {
     if !k.is_multiple_of(4) || slot >= SLOTS {
         return portable::widen_patch(patches, slot, k, x, x_zero_point);
@@ -72,7 +73,7 @@ pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], 
 }
 
 /// See [`portable::dot_patches`]. 13 instructions for 16 products.
-#[inline]
+#[inline(never)]
 pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
     let groups = (patches.len() / (2 * SLOTS)).min(w.len() / 4);
     let [mut s0, mut s1, mut s2, mut s3] = [acc; SLOTS];
@@ -128,7 +129,7 @@ pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
 }
 
 /// See [`portable::dot_quad`]. 20 instructions for 16 products.
-#[inline]
+#[inline(never)]
 pub(crate) fn dot_quad(x: &[i8], w: &[i8], acc: [i32; 4]) -> [i32; 4] {
     let groups = (x.len() / 4).min(w.len() / 16);
     let [mut s0, mut s1, mut s2, mut s3] = acc;
@@ -187,7 +188,7 @@ pub(crate) fn dot_quad(x: &[i8], w: &[i8], acc: [i32; 4]) -> [i32; 4] {
 }
 
 /// See [`portable::widen_strip`].
-#[inline]
+#[inline(never)]
 pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_point: i8) {
     let zero = both(x_zero_point);
     let mut at = 0usize;
@@ -200,7 +201,7 @@ pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_poi
 }
 
 /// See [`portable::dot_strips`]. Six instructions a tap, for four products.
-#[inline]
+#[inline(never)]
 pub(crate) fn dot_strips(x: &[u32], w: &[u32], window: StripWindow, acc: [i32; 4]) -> [i32; 4] {
     let StripWindow { rows, columns, row_words, column_words } = window;
     let last = rows.wrapping_sub(1).wrapping_mul(row_words);

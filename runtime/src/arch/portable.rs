@@ -6,7 +6,8 @@
 use super::{SLOTS, StripWindow};
 
 /// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
-#[inline]
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
 pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], x_zero_point: i8) {
     let elements: &mut [i16] = bytemuck::cast_slice_mut(patches);
     for (k, &x) in (k..).zip(x) {
@@ -19,7 +20,8 @@ pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], 
 }
 
 /// For every slot: `acc + sum(patch[k] * w[k])`. `w` is a multiple of 4 long.
-#[inline]
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
 pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
     let elements: &[i16] = bytemuck::cast_slice(patches);
     let mut sums = [acc; SLOTS];
@@ -35,7 +37,8 @@ pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
 }
 
 /// `acc[o] + sum(x[i] * w[o][i])` for four rows of weights, stored four inputs of each together.
-#[inline]
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
 pub(crate) fn dot_quad(x: &[i8], w: &[i8], acc: [i32; 4]) -> [i32; 4] {
     let mut sums = acc;
     for (x, w) in x.chunks(4).zip(w.as_chunks::<16>().0) {
@@ -48,7 +51,8 @@ pub(crate) fn dot_quad(x: &[i8], w: &[i8], acc: [i32; 4]) -> [i32; 4] {
 }
 
 /// Writes `x - x_zero_point` of four channels as the two words of every pixel; pixels are `stride` bytes apart in `x`.
-#[inline]
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
 pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_point: i8) {
     let zero = i16::from(x_zero_point);
     for (pixel, at) in strip.as_chunks_mut::<2>().0.iter_mut().zip((0..).step_by(stride.max(1))) {
@@ -62,7 +66,8 @@ pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_poi
 }
 
 /// For four channels: `acc + sum(x * w)` over the taps of a window; `x` starts at the first tap.
-#[inline]
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
 pub(crate) fn dot_strips(x: &[u32], w: &[u32], window: StripWindow, acc: [i32; 4]) -> [i32; 4] {
     let [mut s0, mut s1, mut s2, mut s3] = acc;
     let mut taps = w.as_chunks::<2>().0.iter();

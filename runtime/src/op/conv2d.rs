@@ -29,6 +29,7 @@ const _: () = assert!(Conv2d::BLOCK as usize == arch::SLOTS);
 /// as `check` allows: a block's input is read before its output is written.
 ///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
+#[inline(never)]
 pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
     let (rows, columns) = op.window.axes(op.x_shape)?;
     let y_w = NonZeroU32::new(op.y_shape.w)?;
@@ -64,16 +65,22 @@ pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales
             let channels = group.wrapping_mul(group_out)..group.wrapping_add(1).wrapping_mul(group_out);
             let (patches, y) = memory.scratch_y()?;
             let y = y.get_mut(first.wrapping_mul(op.y_shape.c) as usize..)?;
-            for channel in channels {
-                let filter = filters.next()?;
-                let scale = scales.channel(channel);
-                let sums = arch::dot_patches(patches, filter, scale.bias);
-                let count = last.wrapping_sub(first) as usize;
-                let mut at = channel;
-                for &sum in sums.get(..count)? {
-                    *y.get_mut(at)? = scales.output(scale.factor, sum);
-                    at = at.wrapping_add(op.y_shape.c as usize);
+            let count = last.wrapping_sub(first) as usize;
+            let mut left = channels.len();
+            let mut at = channels.start;
+            while left > 0 {
+                let quad = scales.quad(at);
+                for (bias, factor) in quad.biases.into_iter().zip(quad.factors).take(left) {
+                    let sums = arch::dot_patches(patches, filters.next()?, bias);
+                    let outputs = scales.outputs_of_channel(factor, &sums);
+                    let mut pixel = at;
+                    for &output in outputs.get(..count)? {
+                        *y.get_mut(pixel)? = output;
+                        pixel = pixel.wrapping_add(op.y_shape.c as usize);
+                    }
+                    at = at.wrapping_add(1);
                 }
+                left = left.saturating_sub(4);
             }
         }
     }

@@ -52,6 +52,7 @@ pub(crate) fn depthwise_conv2d(
 }
 
 /// One output row, from strips of four channels at a time.
+#[inline(never)]
 fn strip_row(
     op: &DepthwiseConv2d,
     memory: &mut Split<'_>,
@@ -89,23 +90,19 @@ fn strip_row(
             }
             let (left, rest) = strip.split_at_mut_checked(pad.wrapping_mul(2))?;
             let (middle, right) = rest.split_at_mut_checked(inside.wrapping_mul(2))?;
-            left.fill(0);
-            right.fill(0);
+            // A few words: a call of `memset` would cost more.
+            left.iter_mut().chain(right).for_each(|word| *word = 0);
             arch::widen_strip(middle, x.get(x_row..)?, c, op.x_zero_point);
             x_row = x_row.wrapping_add((op.window.dilation_h as usize).wrapping_mul(x_w).wrapping_mul(c));
         }
         let (scratch, y) = memory.scratch_y()?;
         let (taps, strips) = scratch.split_at_checked(tap_words)?;
-        let entries = [0, 1, 2, 3].map(|i: usize| scales.channel(channel.wrapping_add(i)));
-        let biases = entries.map(|entry| entry.bias);
+        let quad = scales.quad(channel);
         let mut at = y_start.wrapping_add(channel);
         let mut first = 0;
         for _ in 0..op.y_shape.w {
-            let sums = arch::dot_strips(strips.get(first..)?, taps, window, biases);
-            let y: &mut [i8; 4] = y.get_mut(at..)?.first_chunk_mut()?;
-            for ((y, entry), sum) in y.iter_mut().zip(&entries).zip(sums) {
-                *y = scales.output(entry.factor, sum);
-            }
+            let sums = arch::dot_strips(strips.get(first..)?, taps, window, quad.biases);
+            *y.get_mut(at..)?.first_chunk_mut()? = scales.outputs(&quad.factors, &sums);
             at = at.wrapping_add(c);
             first = first.wrapping_add(step);
         }
@@ -115,6 +112,7 @@ fn strip_row(
 }
 
 /// One output row, summed up channel by channel straight from the input.
+#[inline(never)]
 fn sum_row(
     op: &DepthwiseConv2d,
     memory: &mut Split<'_>,
@@ -139,8 +137,8 @@ fn sum_row(
             let len = run_end.wrapping_sub(channel).min(BLOCK);
             let mut sums = [0; BLOCK];
             let sums = sums.get_mut(..len)?;
-            for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = scales.channel(channel.wrapping_add(i)).bias;
+            for (sums, at) in sums.chunks_mut(4).zip((channel..).step_by(4)) {
+                sums.iter_mut().zip(scales.quad(at).biases).for_each(|(sum, bias)| *sum = bias);
             }
             let input = channel / per_input;
             let (x, _) = memory.x_scratch()?;
@@ -156,9 +154,12 @@ fn sum_row(
             })?;
             let (_, y) = memory.scratch_y()?;
             let y = y.get_mut(pixel.wrapping_mul(out_c.get()).wrapping_add(channel)..)?.get_mut(..len)?;
-            for (y, &sum) in y.iter_mut().zip(sums.iter()) {
-                *y = scales.output(scales.channel(channel).factor, sum);
-                channel = channel.wrapping_add(1);
+            for (y, sums) in y.chunks_mut(4).zip(sums.chunks(4)) {
+                let mut four = [0; 4];
+                four.iter_mut().zip(sums).for_each(|(four, &sum)| *four = sum);
+                let outputs = scales.outputs(&scales.quad(channel).factors, &four);
+                y.iter_mut().zip(outputs).for_each(|(y, output)| *y = output);
+                channel = channel.wrapping_add(y.len());
             }
         }
     }

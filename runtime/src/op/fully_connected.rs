@@ -19,6 +19,7 @@ use core::num::NonZeroUsize;
 /// specification.
 ///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
+#[inline(never)]
 pub(crate) fn fully_connected(
     op: &FullyConnected,
     x: &[i8],
@@ -36,10 +37,10 @@ pub(crate) fn fully_connected(
         let mut quads = weights.chunks_exact(quad_bytes.get());
         let mut channel = 0;
         for y4 in y.chunks_mut(4) {
-            let entries = [0, 1, 2, 3].map(|i| scales.channel(i + channel));
-            let sums = arch::dot_quad(x, quads.next()?, entries.map(|entry| entry.bias));
-            for ((y, entry), sum) in y4.iter_mut().zip(entries).zip(sums) {
-                *y = scales.output(entry.factor, sum);
+            let quad = scales.quad(channel);
+            let sums = arch::dot_quad(x, quads.next()?, quad.biases);
+            for (y, output) in y4.iter_mut().zip(scales.outputs(&quad.factors, &sums)) {
+                *y = output;
             }
             channel = channel.wrapping_add(4);
         }
