@@ -5,11 +5,13 @@
 
 mod calibrate;
 mod choose;
+mod dequantize;
 mod float_nodes;
 mod groups;
 mod histogram;
 mod lower;
 mod params;
+mod port_types;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -17,7 +19,9 @@ mod weights;
 
 pub use calibrate::{CalibrateOptions, Ranges, calibrate};
 pub use choose::{Method, Range};
+pub use dequantize::dequantized;
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
+pub use port_types::with_port_types;
 pub use verify::verify;
 
 use crate::execute::ExecuteError;

@@ -23,28 +23,12 @@ mod softmax;
 mod unary;
 mod window;
 
-use std::collections::BTreeMap;
-
+pub use super::{ImportOptions, UnsupportedNode};
 pub use cross_check::{CrossCheck, OutputDifference, cross_check};
-pub use error::{ImportError, UnsupportedNode};
+pub use error::ImportError;
 pub use operators::supported_operators;
 
 use crate::ir::Graph;
-
-/// What the file leaves open.
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
-    /// Shapes of inputs by name, for inputs with symbolic sizes.
-    pub input_shapes: BTreeMap<String, Vec<usize>>,
-    /// Refuse inputs whose first axis is fixed and above 1. Turn off for graphs whose inputs have no batch axis.
-    pub require_batch_one: bool,
-}
-
-impl Default for ImportOptions {
-    fn default() -> Self {
-        Self { input_shapes: BTreeMap::new(), require_batch_one: true }
-    }
-}
 
 /// An imported network.
 #[derive(Clone, Debug)]
