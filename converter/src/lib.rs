@@ -85,6 +85,8 @@ pub enum Event<'a> {
         /// Samples in all.
         total: usize,
     },
+    /// Nodes of a network that came quantized, which compute in float because the file does not quantize all around them.
+    FloatIslands(&'a [String]),
     /// Order and offsets are known.
     Planned(&'a Plan),
     /// The file is complete.
@@ -162,10 +164,15 @@ pub fn build(
 
     let came_quantized = network.is_quantized() && !options.keep_float;
     let lowered = match network {
+        Network::FakeQuantized(graph) if came_quantized => lower_fake_quantized(graph, options, calibration, events)?,
         Network::Quantized { quant, rounding } if came_quantized => {
             lower_quantized(quant, rounding, options, calibration)?
         }
-        network => lower_float(network.into_float(), source, info.format, options, calibration, events)?,
+        network => {
+            let was_quantized = network.is_quantized();
+            let source = (source, info.format, was_quantized);
+            lower_float(network.into_float(), source, options, calibration, events)?
+        }
     };
     let Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding } = lowered;
 
@@ -199,15 +206,15 @@ struct Lowered {
 /// Passes, second opinion, calibration, quantization.
 fn lower_float(
     mut graph: Graph,
-    source: &[u8],
-    format: Format,
+    (source, format, was_quantized): (&[u8], Format, bool),
     options: &BuildOptions,
     calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
     events: &mut dyn FnMut(Event),
 ) -> Result<Lowered, BuildError> {
     let passes = passes::run_default_with(&mut graph, &mut |name, graph| events(Event::Pass { name, graph }))?;
     let cross_check = match format {
-        Format::Onnx { .. } if options.cross_check => Some(second_opinion(source, &graph, events)?),
+        // tract would round where the file says so.
+        Format::Onnx { .. } if options.cross_check && !was_quantized => Some(second_opinion(source, &graph, events)?),
         _ => None,
     };
     let (calibration, ranges, quant) = if options.keep_float {
@@ -222,6 +229,22 @@ fn lower_float(
         (data, Some(ranges), quant)
     };
     Ok(Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding: options.emit.rounding })
+}
+
+/// Passes, then the quantization of the file.
+fn lower_fake_quantized(
+    mut graph: Graph,
+    options: &BuildOptions,
+    calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
+    events: &mut dyn FnMut(Event),
+) -> Result<Lowered, BuildError> {
+    let passes = passes::run_default_with(&mut graph, &mut |name, graph| events(Event::Pass { name, graph }))?;
+    let (quant, islands) = quantize::adopt(&graph)?;
+    if !islands.is_empty() {
+        events(Event::FloatIslands(&islands));
+    }
+    // Rounds as our own networks do: ONNX leaves the rounding of sums open.
+    Ok(Lowered { passes, ..lower_quantized(quant, options.emit.rounding, options, calibration)? })
 }
 
 /// Nothing to choose: scales, weights and rounding are those of the file.

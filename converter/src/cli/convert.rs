@@ -145,6 +145,12 @@ fn build_with_progress(
             dump("import", imported.network.graph());
         }
         Event::Pass { name, graph } => dump(name, graph),
+        Event::FloatIslands(nodes) => {
+            let (first, count) = (nodes.first().map_or("", String::as_str), nodes.len());
+            progress.warn(format!(
+                "{count} nodes compute in float32, the first is `{first}`: the file does not quantize all their operands and results"
+            ));
+        }
         Event::CrossChecked(check) => {
             if let Some(why) = &check.not_checked {
                 progress.warn(format!("not compared with tract: {why}"));

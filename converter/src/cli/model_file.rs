@@ -2,7 +2,7 @@
 
 use super::{Hinted, Progress};
 use crate::data::InputSpec;
-use crate::import::{self, ImportOptions};
+use crate::import::{self, ImportOptions, Network};
 use crate::inspect::{PortSummary, Summary};
 use crate::ir::{DType, Graph};
 use crate::passes;
@@ -95,7 +95,7 @@ pub(super) fn float_network(path: &Path, options: &ImportOptions, progress: &Pro
     for warning in &imported.info.warnings {
         progress.warn(warning);
     }
-    let came_quantized = imported.network.is_quantized();
+    let came_quantized = matches!(imported.network, Network::Quantized { .. });
     let mut graph = imported.network.into_float();
     // The nodes of a network that came quantized are those of its model file already.
     if !came_quantized {

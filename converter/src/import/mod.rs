@@ -31,6 +31,9 @@ impl Default for ImportOptions {
 pub enum Network {
     /// Real numbers: to be calibrated and quantized, or kept float.
     Float(Graph),
+    /// Real numbers in which `FakeQuantize` nodes and `source_scale`s hold the quantization of the file: the passes come
+    /// first, then `quantize::adopt`.
+    FakeQuantized(Graph),
     /// Scales, zero points and integer weights are already chosen; nothing is left to calibrate.
     Quantized {
         /// The network.
@@ -45,6 +48,10 @@ impl Network {
     pub fn into_float(self) -> Graph {
         match self {
             Self::Float(graph) => graph,
+            Self::FakeQuantized(mut graph) => {
+                graph.drop_fake_quantization();
+                graph
+            }
             Self::Quantized { quant, .. } => dequantized(&quant),
         }
     }
@@ -52,14 +59,14 @@ impl Network {
     /// Nodes, values and ports, whatever their element types.
     pub fn graph(&self) -> &Graph {
         match self {
-            Self::Float(graph) => graph,
+            Self::Float(graph) | Self::FakeQuantized(graph) => graph,
             Self::Quantized { quant, .. } => &quant.graph,
         }
     }
 
     /// True if nothing is left to calibrate.
     pub fn is_quantized(&self) -> bool {
-        matches!(self, Self::Quantized { .. })
+        matches!(self, Self::FakeQuantized(_) | Self::Quantized { .. })
     }
 }
 
@@ -105,6 +112,7 @@ pub struct Imported {
 /// Imports a file of any supported format.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     let onnx::Imported { graph, opset, producer, warnings } = onnx::import(bytes, options)?;
+    let network = if graph.has_fake_quantization() { Network::FakeQuantized(graph) } else { Network::Float(graph) };
     let info = SourceInfo { format: Format::Onnx { opset }, producer, warnings };
-    Ok(Imported { network: Network::Float(graph), info })
+    Ok(Imported { network, info })
 }

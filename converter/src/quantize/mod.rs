@@ -3,6 +3,7 @@
 //! [`calibrate()`] watches the float network on real inputs and chooses a [`Range`] for every value; [`quantize`] turns
 //! ranges into scales and zero points, weights into int8, and puts conversions where precision changes.
 
+mod adopt;
 mod calibrate;
 mod choose;
 mod dequantize;
@@ -17,6 +18,7 @@ mod tests;
 mod verify;
 mod weights;
 
+pub use adopt::adopt;
 pub use calibrate::{CalibrateOptions, Ranges, calibrate};
 pub use choose::{Method, Range};
 pub use dequantize::dequantized;

@@ -8,6 +8,7 @@ mod cross_check;
 mod decode;
 mod elementwise;
 mod error;
+mod expand;
 mod fold;
 mod fully_connected;
 mod lowering;
@@ -16,6 +17,7 @@ mod normalization;
 mod operators;
 mod pool;
 mod ports;
+mod quantized;
 mod reduce;
 mod shape;
 mod slice;
@@ -45,7 +47,8 @@ pub struct Imported {
 
 /// Imports an ONNX file.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
-    let (model, opset) = decode::decode(bytes)?;
+    let (mut model, opset) = decode::decode(bytes)?;
+    expand::expand(&mut model);
     let (graph, warnings) = build::build(&model, opset, options)?;
     let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_owned();
     Ok(Imported { graph, opset, producer, warnings })
