@@ -6,7 +6,7 @@ use super::array::{Array, Data};
 use super::error::{LowerError, unsupported};
 use super::lowering::{Item, Lowered, Lowering};
 use super::node::Node;
-use crate::ir::{DType, Op, SourceScale, ValueId};
+use crate::ir::{DType, Graph, Op, SourceScale, ValueId};
 
 /// The quantization of a computed tensor of the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -176,7 +176,8 @@ fn constant<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, array: &Array, scales: &
 /// An integer input of the network: its real numbers are what the graph computes with.
 fn input<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, id: ValueId, scales: &[f32], zero_points: &[i64]) -> Lowered {
     let name = node.input(0).unwrap_or_default();
-    let port = cx.graph.inputs.iter().find(|p| p.value == id);
+    let source = moved_from(&cx.graph, id);
+    let port = cx.graph.inputs.iter().find(|p| p.value == source);
     let kind = match port.map(|p| p.source_dtype) {
         Some(DType::U8) => DataType::Uint8,
         Some(DType::I8) => DataType::Int8,
@@ -187,7 +188,7 @@ fn input<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, id: ValueId, scales: &[f32]
             );
         }
     };
-    if cx.read_as_numbers.contains(&id) {
+    if cx.read_as_numbers.contains(&id) || cx.read_as_numbers.contains(&source) {
         return unsupported(
             format!("the integer input `{name}` is also read by a Cast"),
             "read it with DequantizeLinear everywhere",
@@ -205,6 +206,18 @@ fn input<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, id: ValueId, scales: &[f32]
     // Whoever reads the input from here on reads the same quantized tensor.
     cx.bind(name, Item::Quantized { id: real, how });
     Ok(vec![Item::float(real)])
+}
+
+/// The value whose elements `id` holds in another order: exporters transpose an integer input before they dequantize it.
+fn moved_from(graph: &Graph, mut id: ValueId) -> ValueId {
+    // Nodes are in execution order, so that one walk back finds all.
+    for node in graph.nodes.iter().rev() {
+        match node.op {
+            Op::Reshape | Op::Transpose { .. } if node.output == id => id = node.inputs[0],
+            _ => {}
+        }
+    }
+    id
 }
 
 /// Reading stored integers with other parameters than they were written with would scale them.
