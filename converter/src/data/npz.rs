@@ -25,7 +25,7 @@ impl<'a> Archive<'a> {
         let archive = ZipArchive::new(BufReader::new(file))
             .map_err(|e| DataError::Format { path: path.into(), problem: format!("not a .npz file: {e}") })?;
         let mut names: Vec<String> =
-            archive.file_names().flatten().filter_map(|file| Some(file.strip_suffix(".npy")?.to_owned())).collect();
+            archive.file_names().flatten().filter_map(|name| name.strip_suffix(".npy").map(str::to_string)).collect();
         names.sort();
         Ok(Self { path, archive, names })
     }
