@@ -18,11 +18,13 @@ pub mod validate;
 
 use data::{DataError, Dataset};
 use emit::{EmitError, EmitOptions, Emitted};
-use import::onnx::{self, CrossCheck, ImportError, ImportOptions, Imported};
+use import::onnx::{self, CrossCheck};
+use import::{Format, ImportError, ImportOptions, Imported, Network, SourceInfo};
 use ir::{Graph, Tensor};
+use mote_runtime::format::Rounding;
 use passes::{PassError, PassReport};
 use plan::{Plan, PlanError, PortLayout};
-use quantize::{CalibrateOptions, QuantizeError, QuantizeOptions, Ranges};
+use quantize::{CalibrateOptions, QuantGraph, QuantizeError, QuantizeOptions, Ranges};
 use sha2::{Digest, Sha256};
 
 /// Everything that steers [`build`].
@@ -30,7 +32,7 @@ use sha2::{Digest, Sha256};
 pub struct BuildOptions {
     /// What the file leaves open.
     pub import: ImportOptions,
-    /// Run the file through tract as well, and refuse to go on if the two differ.
+    /// Run an ONNX file through tract as well, and refuse to go on if the two differ.
     pub cross_check: bool,
     /// Keep everything float32; nothing is calibrated.
     pub keep_float: bool,
@@ -83,6 +85,8 @@ pub enum Event<'a> {
         /// Samples in all.
         total: usize,
     },
+    /// Nodes of a network that came quantized, which compute in float because the file does not quantize all around them.
+    FloatIslands(&'a [String]),
     /// Order and offsets are known.
     Planned(&'a Plan),
     /// The file is complete.
@@ -92,17 +96,19 @@ pub enum Event<'a> {
 /// What [`build`] made, step by step.
 #[derive(Debug)]
 pub struct Built {
-    /// The float network after the passes.
+    /// The float network after the passes; the real numbers of a network that came quantized.
     pub graph: Graph,
-    /// Opset, producer and warnings of the importer. Its graph is empty: see `graph`.
-    pub imported: Imported,
+    /// Format, producer and warnings of the importer.
+    pub source: SourceInfo,
+    /// True if scales and integer weights are those of the file.
+    pub came_quantized: bool,
     /// What the passes did.
     pub passes: Vec<PassReport>,
     /// The second opinion, if it was asked for.
     pub cross_check: Option<CrossCheck>,
-    /// The calibration data; empty if everything stays float.
+    /// The calibration data; may be empty if there was nothing to calibrate.
     pub calibration: Dataset,
-    /// Ranges found; `None` if everything stays float.
+    /// Ranges found; `None` if there was nothing to calibrate.
     pub ranges: Option<Ranges>,
     /// Order, offsets, and the quantized graph.
     pub plan: Plan,
@@ -129,6 +135,11 @@ pub enum BuildError {
     Data(#[from] DataError),
     #[error("{origin}, sample {sample}: input `{input}` expects {expected} values (shape {shape:?}), got {got}")]
     Sample { origin: String, sample: usize, input: String, expected: usize, shape: Vec<usize>, got: usize },
+    #[error(
+        "the network came quantized, so that `{pattern}` cannot be kept in float alone: leave the option out, or keep \
+         the whole network in float with `--precision f32`"
+    )]
+    FloatNodes { pattern: String },
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
     #[error(transparent)]
@@ -137,23 +148,76 @@ pub enum BuildError {
     Emit(#[from] EmitError),
 }
 
-/// The whole flow: an ONNX file and data in, a `.mote` file out.
+/// The whole flow: a network file and data in, a `.mote` file out.
 ///
-/// `calibration` is called once, with the graph whose inputs the data must fit, unless everything stays float.
+/// `calibration` is called once, with the graph whose inputs the data must fit, unless everything stays float. What it
+/// gives may be empty if the network came quantized; then it only serves for self-test vectors.
 pub fn build(
     source: &[u8],
     options: &BuildOptions,
     calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
     events: &mut dyn FnMut(Event),
 ) -> Result<Built, BuildError> {
-    let mut imported = onnx::import(source, &options.import)?;
+    let imported = import::import(source, &options.import)?;
     events(Event::Imported(&imported));
+    let Imported { network, info } = imported;
 
-    let mut graph = std::mem::take(&mut imported.graph);
+    let came_quantized = network.is_quantized() && !options.keep_float;
+    let lowered = match network {
+        Network::FakeQuantized(graph) if came_quantized => lower_fake_quantized(graph, options, calibration, events)?,
+        Network::Quantized { quant, rounding } if came_quantized => {
+            lower_quantized(quant, rounding, options, calibration)?
+        }
+        network => {
+            let was_quantized = network.is_quantized();
+            let source = (source, info.format, was_quantized);
+            lower_float(network.into_float(), source, options, calibration, events)?
+        }
+    };
+    let Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding } = lowered;
+
+    let plan = plan::plan(plan::with_port_layout(quant, options.layout))?;
+    events(Event::Planned(&plan));
+
+    let mut emit = EmitOptions { rounding, ..options.emit.clone() };
+    emit.self_test.extend(calibration.spread(options.self_test_vectors).into_iter().cloned());
+    if let Some(meta) = &mut emit.meta {
+        meta.source_sha256 = Sha256::digest(source).to_vec();
+        let calibrated = ranges.is_some() && !calibration.is_empty();
+        meta.calibration_sha256 = if calibrated { calibration.sha256().to_vec() } else { Vec::new() };
+    }
+    let emitted = emit::emit(&plan, &emit)?;
+    events(Event::Emitted(&emitted));
+
+    Ok(Built { graph, source: info, came_quantized, passes, cross_check, calibration, ranges, plan, emit, emitted })
+}
+
+/// A network with its stored types, and how it came to them.
+struct Lowered {
+    graph: Graph,
+    passes: Vec<PassReport>,
+    cross_check: Option<CrossCheck>,
+    calibration: Dataset,
+    ranges: Option<Ranges>,
+    quant: QuantGraph,
+    rounding: Rounding,
+}
+
+/// Passes, second opinion, calibration, quantization.
+fn lower_float(
+    mut graph: Graph,
+    (source, format, was_quantized): (&[u8], Format, bool),
+    options: &BuildOptions,
+    calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
+    events: &mut dyn FnMut(Event),
+) -> Result<Lowered, BuildError> {
     let passes = passes::run_default_with(&mut graph, &mut |name, graph| events(Event::Pass { name, graph }))?;
-    let cross_check = if options.cross_check { Some(second_opinion(source, &graph, events)?) } else { None };
-
-    let (calibration, ranges, quantized) = if options.keep_float {
+    let cross_check = match format {
+        // tract would round where the file says so.
+        Format::Onnx { .. } if options.cross_check && !was_quantized => Some(second_opinion(source, &graph, events)?),
+        _ => None,
+    };
+    let (calibration, ranges, quant) = if options.keep_float {
         (Dataset::default(), None, quantize::keep_float(&graph))
     } else {
         let data = calibration(&graph)?;
@@ -161,28 +225,47 @@ pub fn build(
         let total = samples.len();
         let mut progress = |done| events(Event::Calibrating { done, total });
         let ranges = quantize::calibrate(&graph, &samples, &options.calibrate, &mut progress)?;
-        let quantized = quantize::quantize(&graph, &ranges, &options.quantize)?;
-        (data, Some(ranges), quantized)
+        let quant = quantize::quantize(&graph, &ranges, &options.quantize)?;
+        (data, Some(ranges), quant)
     };
+    Ok(Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding: options.emit.rounding })
+}
 
-    let plan = plan::plan(plan::with_port_layout(quantized, options.layout))?;
-    events(Event::Planned(&plan));
-
-    let mut emit = options.emit.clone();
-    emit.self_test.extend(calibration.spread(options.self_test_vectors).into_iter().cloned());
-    if let Some(meta) = &mut emit.meta {
-        meta.source_sha256 = Sha256::digest(source).to_vec();
-        meta.calibration_sha256 = if calibration.is_empty() { Vec::new() } else { calibration.sha256().to_vec() };
+/// Passes, then the quantization of the file.
+fn lower_fake_quantized(
+    mut graph: Graph,
+    options: &BuildOptions,
+    calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
+    events: &mut dyn FnMut(Event),
+) -> Result<Lowered, BuildError> {
+    let passes = passes::run_default_with(&mut graph, &mut |name, graph| events(Event::Pass { name, graph }))?;
+    let (quant, islands) = quantize::adopt(&graph)?;
+    if !islands.is_empty() {
+        events(Event::FloatIslands(&islands));
     }
-    let emitted = emit::emit(&plan, &emit)?;
-    events(Event::Emitted(&emitted));
+    // Rounds as our own networks do: ONNX leaves the rounding of sums open.
+    Ok(Lowered { passes, ..lower_quantized(quant, options.emit.rounding, options, calibration)? })
+}
 
-    Ok(Built { graph, imported, passes, cross_check, calibration, ranges, plan, emit, emitted })
+/// Nothing to choose: scales, weights and rounding are those of the file.
+fn lower_quantized(
+    quant: QuantGraph,
+    rounding: Rounding,
+    options: &BuildOptions,
+    calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
+) -> Result<Lowered, BuildError> {
+    if let Some(pattern) = options.quantize.float_nodes.first() {
+        return Err(BuildError::FloatNodes { pattern: pattern.clone() });
+    }
+    let graph = quantize::dequantized(&quant);
+    let calibration = calibration(&graph)?;
+    let quant = quantize::with_port_types(quant, options.quantize.inputs, options.quantize.outputs);
+    Ok(Lowered { graph, passes: Vec::new(), cross_check: None, calibration, ranges: None, quant, rounding })
 }
 
 /// Runs `graph` and tract on the same input; they must agree where tract can run the file at all.
 fn second_opinion(source: &[u8], graph: &Graph, events: &mut dyn FnMut(Event)) -> Result<CrossCheck, BuildError> {
-    let check = onnx::cross_check(source, graph, CROSS_CHECK_SEED)?;
+    let check = onnx::cross_check(source, graph, CROSS_CHECK_SEED).map_err(ImportError::from)?;
     events(Event::CrossChecked(&check));
     let worst = check.outputs.iter().max_by(|a, b| a.max_rel.total_cmp(&b.max_rel));
     match worst {

@@ -52,6 +52,18 @@ pub struct Expected {
     pub file_bytes: u32,
     /// Bytes of arena.
     pub arena_bytes: u32,
+    /// SHA-256 of the `.mote` file, in hex: the same on every machine. Not compared if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_sha256: Option<String>,
+}
+
+/// A figure's value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Figure {
+    Number(f64),
+    Text(String),
 }
 
 /// A figure that is no longer what it was.
@@ -60,9 +72,15 @@ pub struct Miss {
     /// Which figure.
     pub figure: &'static str,
     /// As accepted.
-    pub expected: f64,
+    pub expected: Figure,
     /// As measured now.
-    pub measured: f64,
+    pub measured: Figure,
+}
+
+impl Miss {
+    fn number(figure: &'static str, expected: f64, measured: f64) -> Self {
+        Self { figure, expected: Figure::Number(expected), measured: Figure::Number(measured) }
+    }
 }
 
 /// Accuracy may fall by this many points before a recipe fails: other processors round float sums
@@ -72,20 +90,29 @@ pub const ACCURACY_POINTS: f64 = 0.5;
 pub const GROWTH: f64 = 0.03;
 
 impl Expected {
-    /// The figures of `measured` that are worse than accepted.
+    /// The figures of `measured` that are worse than accepted, and the hash if it is another.
     pub fn misses(&self, measured: &Self) -> Vec<Miss> {
         let accuracy = |figure, expected: f64, measured: f64| {
-            (measured < expected - ACCURACY_POINTS).then_some(Miss { figure, expected, measured })
+            (measured < expected - ACCURACY_POINTS).then(|| Miss::number(figure, expected, measured))
         };
         let size = |figure, expected: u32, measured: u32| {
             let (expected, measured) = (f64::from(expected), f64::from(measured));
-            (measured > expected * (1.0 + GROWTH)).then_some(Miss { figure, expected, measured })
+            (measured > expected * (1.0 + GROWTH)).then(|| Miss::number(figure, expected, measured))
+        };
+        let hash = match (&self.file_sha256, &measured.file_sha256) {
+            (Some(expected), Some(measured)) if expected != measured => Some(Miss {
+                figure: "file SHA-256",
+                expected: Figure::Text(expected.clone()),
+                measured: Figure::Text(measured.clone()),
+            }),
+            _ => None,
         };
         [
             accuracy("float accuracy", self.float_accuracy, measured.float_accuracy),
             accuracy("int8 accuracy", self.int8_accuracy, measured.int8_accuracy),
             size("file bytes", self.file_bytes, measured.file_bytes),
             size("arena bytes", self.arena_bytes, measured.arena_bytes),
+            hash,
         ]
         .into_iter()
         .flatten()
@@ -136,7 +163,7 @@ mod tests {
     use super::*;
 
     fn figures() -> Expected {
-        Expected { float_accuracy: 99.0, int8_accuracy: 98.8, file_bytes: 1000, arena_bytes: 500 }
+        Expected { float_accuracy: 99.0, int8_accuracy: 98.8, file_bytes: 1000, arena_bytes: 500, file_sha256: None }
     }
 
     #[test]
@@ -147,9 +174,25 @@ mod tests {
 
     #[test]
     fn every_worse_figure_is_named() {
-        let measured = Expected { float_accuracy: 98.4, int8_accuracy: 98.0, file_bytes: 1031, arena_bytes: 516 };
+        let measured = Expected {
+            float_accuracy: 98.4,
+            int8_accuracy: 98.0,
+            file_bytes: 1031,
+            arena_bytes: 516,
+            file_sha256: None,
+        };
         let names: Vec<_> = figures().misses(&measured).into_iter().map(|m| m.figure).collect();
         assert_eq!(names, ["float accuracy", "int8 accuracy", "file bytes", "arena bytes"]);
+    }
+
+    #[test]
+    fn another_hash_is_a_miss_and_a_missing_one_is_not() {
+        let with = |hash: &str| Expected { file_sha256: Some(hash.into()), ..figures() };
+        assert_eq!(figures().misses(&with("ab")), []);
+        assert_eq!(with("ab").misses(&with("ab")), []);
+        let expected = Figure::Text("ab".into());
+        let miss = Miss { figure: "file SHA-256", expected, measured: Figure::Text("cd".into()) };
+        assert_eq!(with("ab").misses(&with("cd")), [miss]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::recipe::{Expected, Loaded, Miss};
 use anyhow::Context;
 use clap::Parser;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,8 @@ Examples:
   mote build models/mnist-cnn --data ~/mnist         data from elsewhere
   mote build models/digits-cnn --accept              these figures are the expected ones from now on
 
-Exit code 1 if accuracy is lower, or file or arena larger, than `expected.toml` beside the recipe says.")]
+Exit code 1 if accuracy is lower, or file or arena larger, than `expected.toml` beside the recipe says, or if the file
+has another SHA-256: the same version of mote writes the same bytes on every machine.")]
 pub(super) struct Args {
     /// A recipe, or the folder with its recipe.toml.
     recipe: PathBuf,
@@ -48,7 +50,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.mote", loaded.recipe.name)));
     let convert = convert_args(&loaded, args.data.as_deref(), &output)?;
     let converted = convert::convert(&convert, progress)?;
-    let measured = figures(&converted)?;
+    let measured = figures(&converted, &output)?;
     let misses = loaded.expected.as_ref().map_or_else(Vec::new, |e| e.misses(&measured));
     // The file as a device would get it: read back, checked, run.
     let self_tests = ModelFile::open(&output)?.session.runner()?.self_test()?;
@@ -126,7 +128,7 @@ fn convert_args(loaded: &Loaded, data: Option<&Path>, output: &Path) -> anyhow::
     }
 }
 
-fn figures(converted: &Converted) -> anyhow::Result<Expected> {
+fn figures(converted: &Converted, output: &Path) -> anyhow::Result<Expected> {
     let top1 = |confusion: &Option<crate::validate::accuracy::Confusion>| {
         // Two digits are what people compare; more would make `expected.toml` depend on the sum of the test set.
         confusion.as_ref().map(|c| (c.top1() * 1e4).round() / 1e2)
@@ -135,7 +137,15 @@ fn figures(converted: &Converted) -> anyhow::Result<Expected> {
     let accuracies = evaluation.and_then(|e| top1(&e.float).zip(top1(&e.stored)));
     let (float_accuracy, int8_accuracy) = accuracies.context("the recipe's `evaluate` data have no labels")?;
     let summary = &converted.summary;
-    Ok(Expected { float_accuracy, int8_accuracy, file_bytes: summary.file_bytes, arena_bytes: summary.arena_bytes })
+    let written = std::fs::read(output).with_context(|| format!("cannot read back `{}`", output.display()))?;
+    let hash: String = Sha256::digest(&written).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Expected {
+        float_accuracy,
+        int8_accuracy,
+        file_bytes: summary.file_bytes,
+        arena_bytes: summary.arena_bytes,
+        file_sha256: Some(hash),
+    })
 }
 
 fn comparison(expected: Option<&Expected>, measured: &Expected, misses: &[Miss]) -> Table {
@@ -154,11 +164,13 @@ fn comparison(expected: Option<&Expected>, measured: &Expected, misses: &[Miss])
     row("int8 accuracy", percent(measured.int8_accuracy), expected.map(|e| percent(e.int8_accuracy)));
     row("file bytes", measured.file_bytes.to_string(), expected.map(|e| e.file_bytes.to_string()));
     row("arena bytes", measured.arena_bytes.to_string(), expected.map(|e| e.arena_bytes.to_string()));
+    let short = |e: &Expected| e.file_sha256.as_ref().map(|hash| hash.chars().take(16).collect::<String>());
+    row("file SHA-256", short(measured).unwrap_or_default(), expected.and_then(short));
     table
 }
 
 fn accept(loaded: &Loaded, measured: &Expected) -> anyhow::Result<()> {
-    let head = "# Written by `mote build --accept`; `mote build` fails when a figure gets worse than this.\n";
+    let head = "# Written by `mote build --accept`; `mote build` fails when a figure gets worse than this, or the file has other bytes.\n";
     let text = head.to_string() + &toml::to_string(measured)?;
     let path = loaded.folder.join("expected.toml");
     write_whole(&path, text.as_bytes())

@@ -7,7 +7,7 @@ use super::{Progress, Verdict, print};
 use crate::boards::{self, Fit};
 use crate::data::{Dataset, InputSpec};
 use crate::emit::EmitError;
-use crate::import::onnx::{ImportError, ImportOptions, UnsupportedNode};
+use crate::import::{ImportOptions, UnsupportedNode};
 use crate::inspect::Summary;
 use crate::quantize::QuantizeError;
 use crate::{BuildError, BuildOptions, build};
@@ -90,9 +90,12 @@ fn examine(args: &Args, progress: &Progress) -> anyhow::Result<Outcome> {
     match built {
         Ok(built) => {
             let summary = Box::new(Summary::from_blob(&built.emitted.bytes).with_context(cannot)?);
-            Ok(Outcome::Supported { summary, warnings: built.imported.warnings })
+            Ok(Outcome::Supported { summary, warnings: built.source.warnings })
         }
-        Err(BuildError::Import(ImportError::Unsupported(nodes))) => Ok(Outcome::Unsupported(nodes)),
+        Err(BuildError::Import(error)) => match error.unsupported() {
+            Some(nodes) => Ok(Outcome::Unsupported(nodes.to_vec())),
+            None => Err(anyhow::Error::new(BuildError::Import(error)).context(cannot())),
+        },
         Err(BuildError::Quantize(QuantizeError::Node { node, op, reason })) => Ok(not_int8(node, op, reason)),
         Err(BuildError::Emit(EmitError::Node { node, op, reason })) => Ok(not_int8(node, op, reason)),
         Err(error) => Err(anyhow::Error::new(error).context(cannot())),

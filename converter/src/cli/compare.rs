@@ -6,7 +6,7 @@ use super::out::print_json;
 use super::table::{Table, real};
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, InputSpec};
-use crate::import::onnx::ImportOptions;
+use crate::import::ImportOptions;
 use crate::validate::{LayerError, LayersError, compare_file};
 use serde_json::json;
 use std::path::PathBuf;

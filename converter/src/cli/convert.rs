@@ -2,7 +2,7 @@
 
 use super::check::ops_table;
 pub(super) use super::convert_args::Args;
-use super::convert_args::{Precision, cannot_convert, options};
+use super::convert_args::{Precision, cannot_convert, import_options, options};
 use super::convert_report::Report;
 use super::model_file::read;
 use super::out::print_json;
@@ -11,6 +11,7 @@ use super::whole_file::{folder_of, write_whole};
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, Dataset, InputSpec, LoadOptions};
 use crate::emit::emit;
+use crate::import;
 use crate::inspect::Summary;
 use crate::ir::Graph;
 use crate::validate::Session;
@@ -44,6 +45,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
 pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Converted> {
     let source = read(&args.model)?;
     check_usage(args)?;
+    check_calibration(args, &source)?;
     let labels = args.labels_file.as_deref().map(data::load_text_lines).transpose()?.unwrap_or_default();
     let reading = LoadOptions { labels: None, ..args.data.options(&labels)? };
     let options = options(args, &source, &labels, &reading)?;
@@ -69,10 +71,6 @@ pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Conver
 /// What clap cannot check, before the work starts.
 fn check_usage(args: &Args) -> anyhow::Result<()> {
     let fail = |what: String, hint: &str| Err(Hinted::new(what, hint).into());
-    if args.calibrate.is_none() && args.precision == Precision::Int8 {
-        let hint = "add --calibrate DATA with typical inputs, or keep the network in float with --precision f32";
-        return fail("int8 needs data to choose its scales from".into(), hint);
-    }
     if args.samples == 0 {
         return fail("--samples 0 leaves nothing to calibrate on".into(), "give 1 or more");
     }
@@ -95,6 +93,19 @@ fn check_usage(args: &Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A float network needs data, one that came quantized does not.
+fn check_calibration(args: &Args, source: &[u8]) -> anyhow::Result<()> {
+    if args.calibrate.is_some() || args.precision != Precision::Int8 {
+        return Ok(());
+    }
+    let imported = import::import(source, &import_options(args)).with_context(|| cannot_convert(args))?;
+    if imported.network.is_quantized() {
+        return Ok(());
+    }
+    let hint = "add --calibrate DATA with typical inputs, or keep the network in float with --precision f32";
+    Err(Hinted::new("int8 needs data to choose its scales from", hint).into())
 }
 
 /// Loads the calibration data for the graph's inputs.
@@ -130,10 +141,16 @@ fn build_with_progress(
     };
     let mut events = |event: Event| match event {
         Event::Imported(imported) => {
-            imported.warnings.iter().for_each(|w| progress.warn(w));
-            dump("import", &imported.graph);
+            imported.info.warnings.iter().for_each(|w| progress.warn(w));
+            dump("import", imported.network.graph());
         }
         Event::Pass { name, graph } => dump(name, graph),
+        Event::FloatIslands(nodes) => {
+            let (first, count) = (nodes.first().map_or("", String::as_str), nodes.len());
+            progress.warn(format!(
+                "{count} nodes compute in float32, the first is `{first}`: the file does not quantize all their operands and results"
+            ));
+        }
         Event::CrossChecked(check) => {
             if let Some(why) = &check.not_checked {
                 progress.warn(format!("not compared with tract: {why}"));

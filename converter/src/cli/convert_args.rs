@@ -5,7 +5,7 @@ use super::model_file::parse_input_shape;
 use crate::BuildOptions;
 use crate::data::LoadOptions;
 use crate::emit::{EmitOptions, MetaOptions};
-use crate::import::onnx::{self, ImportOptions};
+use crate::import::{self, ImportOptions};
 use crate::ir::{DType, Port};
 use crate::plan::PortLayout;
 use crate::quantize::{CalibrateOptions, Method, PortType, QuantizeOptions};
@@ -26,7 +26,7 @@ Calibrate on a hundred or more typical samples, other than those that accuracy i
 choose among the calibration data, --eval-skip and --eval-limit among those of --eval, whose labels --labels gives.
 How inputs are normalised is recorded in the file, and `mote run` and `mote eval` do the same.")]
 pub(super) struct Args {
-    /// An .onnx network.
+    /// An .onnx or .tflite network.
     pub model: PathBuf,
     /// Typical inputs: a .npy, .npz, .csv or IDX file, a folder of pictures, or `random` to learn sizes and speed only.
     #[arg(long, value_name = "DATA")]
@@ -147,6 +147,11 @@ impl Args {
     }
 }
 
+/// What the options say about the source file.
+pub(super) fn import_options(args: &Args) -> ImportOptions {
+    ImportOptions { input_shapes: args.input_shape.iter().cloned().collect(), ..Default::default() }
+}
+
 /// What the options mean to [`crate::build`].
 pub(super) fn options(
     args: &Args,
@@ -154,7 +159,7 @@ pub(super) fn options(
     labels: &[String],
     reading: &LoadOptions,
 ) -> anyhow::Result<BuildOptions> {
-    let import = ImportOptions { input_shapes: args.input_shape.iter().cloned().collect(), ..Default::default() };
+    let import = import_options(args);
     let (inputs, outputs) = port_types(args, source, &import)?;
     let float = args.precision != Precision::Int8;
     let meta = MetaOptions {
@@ -193,7 +198,8 @@ fn port_types(args: &Args, source: &[u8], import: &ImportOptions) -> anyhow::Res
         IoType::Int8 => Ok((PortType::I8, PortType::I8)),
         IoType::F32 => Ok((PortType::F32, PortType::F32)),
         IoType::Source => {
-            let graph = onnx::import(source, import).with_context(|| cannot_convert(args))?.graph;
+            let network = import::import(source, import).with_context(|| cannot_convert(args))?.network;
+            let graph = network.graph();
             let of = |ports: &[Port]| {
                 let float = |p: &Port| matches!(p.source_dtype, DType::F32 | DType::F16);
                 if ports.iter().any(float) { PortType::F32 } else { PortType::I8 }

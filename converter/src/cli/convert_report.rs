@@ -40,6 +40,9 @@ impl Report<'_> {
 
     fn calibration(&self) -> String {
         let data = &self.converted.built.calibration;
+        if self.converted.built.came_quantized {
+            return "none: the network came quantized".into();
+        }
         if data.is_empty() {
             return "none: float".into();
         }
@@ -50,14 +53,11 @@ impl Report<'_> {
         let s = &self.converted.summary;
         let part = |x: &crate::inspect::SectionSummary| format!("{} {}", x.name, kib(x.bytes.into()));
         let bytes = s.sections.iter().map(part).collect::<Vec<_>>().join(", ");
-        let producer = if self.converted.built.imported.producer.is_empty() {
-            "unknown"
-        } else {
-            &self.converted.built.imported.producer
-        };
+        let source = &self.converted.built.source;
+        let producer = if source.producer.is_empty() { "unknown" } else { &source.producer };
         let mut lines = vec![
             ("written", format!("{} ({})", self.output.display(), s.name)),
-            ("source", format!("opset {}, by {producer}", self.converted.built.imported.opset)),
+            ("source", format!("{}, by {producer}", source.format)),
             ("passes", self.passes()),
             ("import check", self.cross_check()),
             ("calibration", self.calibration()),
@@ -103,9 +103,10 @@ impl Report<'_> {
             "schema": 1,
             "output": self.output.display().to_string(),
             "name": s.name,
-            "opset": self.converted.built.imported.opset,
-            "producer": self.converted.built.imported.producer,
-            "warnings": self.converted.built.imported.warnings,
+            "source": self.converted.built.source.format.to_string(),
+            "came_quantized": self.converted.built.came_quantized,
+            "producer": self.converted.built.source.producer,
+            "warnings": self.converted.built.source.warnings,
             "passes": self.converted.built.passes.iter().map(|p| json!({ "name": p.name, "rewrites": p.rewrites })).collect::<Vec<_>>(),
             "cross_check": check,
             "calibration": calibration,

@@ -4,7 +4,7 @@ use crate::BuildError;
 use crate::bench::BenchError;
 use crate::boards::BoardError;
 use crate::data::DataError;
-use crate::import::onnx::ImportError;
+use crate::import::{ImportError, onnx};
 use anstyle::{AnsiColor, Style};
 use std::fmt;
 use std::io::Write;
@@ -75,11 +75,13 @@ fn cause_hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 
 fn import_hint(error: &ImportError) -> Option<String> {
     match error {
-        ImportError::Unsupported(_) => Some(
+        _ if error.unsupported().is_some() => Some(
             "change these nodes before export, or cut the network before them; `mote check MODEL` lists what is needed"
                 .into(),
         ),
-        ImportError::NotOnnx { .. } => Some("export the network with torch.onnx.export or tf2onnx".into()),
+        ImportError::Onnx(onnx::ImportError::NotOnnx { .. }) => {
+            Some("export the network with torch.onnx.export or tf2onnx".into())
+        }
         _ => None,
     }
 }

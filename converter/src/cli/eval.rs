@@ -6,7 +6,7 @@ use super::out::print_json;
 use super::table::{Table, count, facts, percent, real};
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, InputSpec};
-use crate::import::onnx::ImportOptions;
+use crate::import::ImportOptions;
 use crate::validate::accuracy::{Confusion, class_count, share};
 use crate::validate::evaluate::{Evaluation, run_float, run_stored};
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use super::{Hinted, Progress};
 use crate::data::InputSpec;
-use crate::import::onnx::{self, ImportOptions};
+use crate::import::{self, ImportOptions, Network};
 use crate::inspect::{PortSummary, Summary};
 use crate::ir::{DType, Graph};
 use crate::passes;
@@ -88,15 +88,19 @@ impl ModelFile {
     }
 }
 
-/// Imports a float network and runs the passes, as conversion does.
+/// Imports a network and runs the passes, as conversion does. One that came quantized gives its real numbers.
 pub(super) fn float_network(path: &Path, options: &ImportOptions, progress: &Progress) -> anyhow::Result<Graph> {
     let cannot = || format!("cannot import `{}`", path.display());
-    let imported = onnx::import(&read(path)?, options).with_context(cannot)?;
-    for warning in &imported.warnings {
+    let imported = import::import(&read(path)?, options).with_context(cannot)?;
+    for warning in &imported.info.warnings {
         progress.warn(warning);
     }
-    let mut graph = imported.graph;
-    passes::run_default(&mut graph).with_context(cannot)?;
+    let came_quantized = matches!(imported.network, Network::Quantized { .. });
+    let mut graph = imported.network.into_float();
+    // The nodes of a network that came quantized are those of its model file already.
+    if !came_quantized {
+        passes::run_default(&mut graph).with_context(cannot)?;
+    }
     Ok(graph)
 }
 

@@ -18,6 +18,12 @@ pub(super) fn apply(function: Unary, x: &Array) -> Array {
     x.map(|x| evaluate(function, x))
 }
 
+/// The nearest representable value of each element, halves to even, as ONNX rounds.
+pub(super) fn fake_quantize(scale: f32, zero_point: i32, x: &Array) -> Array {
+    let end = |stored: i32| f64::from(stored - zero_point);
+    x.map(|x| x.div_scalar(scale).round().clamp(end(-128), end(127)).mul_scalar(scale))
+}
+
 type Full = Tensor<RANK>;
 
 fn evaluate(function: Unary, x: Full) -> Full {

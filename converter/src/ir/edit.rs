@@ -112,6 +112,27 @@ impl Graph {
         before - self.nodes.len()
     }
 
+    /// True if the graph came quantized: nodes round to the values that int8 can store.
+    pub fn has_fake_quantization(&self) -> bool {
+        self.nodes.iter().any(|n| matches!(n.op, Op::FakeQuantize { .. }))
+    }
+
+    /// Leaves out every rounding that the source asks for, which makes the graph one in real numbers.
+    pub fn drop_fake_quantization(&mut self) {
+        let is_rounding = |node: &Node| matches!(node.op, Op::FakeQuantize { .. });
+        while let Some(at) = self.nodes.iter().position(is_rounding) {
+            let Node { inputs, output, .. } = self.nodes.remove(at);
+            if let Some(&x) = inputs.first() {
+                self.replace_uses(output, x);
+            }
+        }
+        self.values.iter_mut().for_each(|value| value.source_scale = None);
+        let ports = self.inputs.iter_mut().chain(&mut self.outputs);
+        for port in ports.filter(|p| matches!(p.source_dtype, super::DType::I8 | super::DType::U8)) {
+            port.source_dtype = super::DType::F32;
+        }
+    }
+
     /// Drops dead nodes and unused values and renumbers the rest; inputs stay even if nothing reads them. Values are
     /// numbered in order of first use, so equal graphs get equal numbers.
     pub fn compact(&mut self) {

@@ -10,6 +10,15 @@ pub struct NodeId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(pub usize);
 
+/// How a source file that came quantized stores a constant: `real = scale * (stored - zero_point)`, `stored` an int8.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceScale {
+    /// One scale, or one for each index of axis 0.
+    pub scales: Vec<f32>,
+    /// As an int8: that of a uint8 minus 128.
+    pub zero_point: i32,
+}
+
 /// A tensor flowing between nodes, or a constant.
 #[derive(Clone, Debug)]
 pub struct Value {
@@ -21,6 +30,8 @@ pub struct Value {
     pub dtype: DType,
     /// Present if the value is a constant.
     pub constant: Option<Tensor>,
+    /// For a constant in real numbers that the source file stores as integers: their scale.
+    pub source_scale: Option<SourceScale>,
 }
 
 impl Value {
@@ -81,7 +92,7 @@ impl Graph {
 
     /// Adds a value that a node will produce.
     pub fn add_value(&mut self, name: impl Into<String>, shape: Vec<usize>, dtype: DType) -> ValueId {
-        self.values.push(Value { name: name.into(), shape, dtype, constant: None });
+        self.values.push(Value { name: name.into(), shape, dtype, constant: None, source_scale: None });
         ValueId(self.values.len() - 1)
     }
 
@@ -92,6 +103,7 @@ impl Graph {
             shape: tensor.shape().to_vec(),
             dtype: tensor.dtype(),
             constant: Some(tensor),
+            source_scale: None,
         });
         ValueId(self.values.len() - 1)
     }

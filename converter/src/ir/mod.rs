@@ -13,7 +13,7 @@ mod tensor;
 mod verify;
 
 pub use edit::CycleError;
-pub use graph::{Graph, Node, NodeId, Port, Value, ValueId};
+pub use graph::{Graph, Node, NodeId, Port, SourceScale, Value, ValueId};
 pub use op::{Activation, Op, Pads};
 pub use port::{inverse, permute};
 pub use shape::{MAX_ELEMENTS, ShapeError, broadcast, checked_elements, infer_shape, is_permutation};

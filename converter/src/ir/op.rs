@@ -129,6 +129,14 @@ pub enum Op {
         /// A permutation.
         perm: Vec<usize>,
     },
+    /// The nearest `scale * (q - zero_point)` with `q` in -128..=127: what a network that came quantized rounds to here.
+    /// Only before quantization, which turns it into the parameters of a value.
+    FakeQuantize {
+        /// Positive and finite.
+        scale: f32,
+        /// An int8.
+        zero_point: i32,
+    },
     /// Float to int8, with the parameters of the output value. Only after quantization.
     Quantize,
     /// int8 to float, with the parameters of the input value. Only after quantization.
@@ -156,6 +164,7 @@ impl Op {
             Self::Slice { .. } => "slice",
             Self::Reshape => "reshape",
             Self::Transpose { .. } => "transpose",
+            Self::FakeQuantize { .. } => "fake_quantize",
             Self::Quantize => "quantize",
             Self::Dequantize => "dequantize",
             Self::Requantize => "requantize",

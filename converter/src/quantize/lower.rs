@@ -3,7 +3,7 @@
 use super::float_nodes::float_nodes;
 use super::groups::{assign, data_operands, shares};
 use super::{QuantGraph, Quantization, QuantizeError, Range, Ranges, params, verify, weights};
-use crate::ir::{DType, Graph, Node, Op, Tensor, ValueId};
+use crate::ir::{DType, Graph, Node, Op, SourceScale, Tensor, ValueId};
 
 /// How the caller sees inputs and outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,23 +70,23 @@ pub fn keep_float(graph: &Graph) -> QuantGraph {
 }
 
 /// The graph under construction. Values keep their ids; a value that is needed in both precisions gets a second one.
-struct Lower<'a> {
+pub(super) struct Lower<'a> {
     source: &'a Graph,
     ranges: &'a Ranges,
     /// Per source value, its quantization wherever it is int8.
     parameters: Vec<Option<Quantization>>,
     bias_correction: bool,
-    out: Graph,
-    quantization: Vec<Option<Quantization>>,
+    pub out: Graph,
+    pub quantization: Vec<Option<Quantization>>,
     /// Per source value, its form in `out`.
-    int8: Vec<Option<ValueId>>,
+    pub int8: Vec<Option<ValueId>>,
     float: Vec<Option<ValueId>>,
     /// Per source constant, whether its id in `out` is in use already.
     taken: Vec<bool>,
 }
 
 impl<'a> Lower<'a> {
-    fn new(
+    pub fn new(
         source: &'a Graph,
         ranges: &'a Ranges,
         parameters: Vec<Option<Quantization>>,
@@ -122,7 +122,7 @@ impl<'a> Lower<'a> {
     }
 
     /// `value` is computed in int8.
-    fn declare_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<(), QuantizeError> {
+    pub fn declare_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<(), QuantizeError> {
         self.quantization[value.0] = Some(self.parameters(value, node, op)?);
         self.out.values[value.0].dtype = DType::I8;
         self.int8[value.0] = Some(value);
@@ -130,7 +130,7 @@ impl<'a> Lower<'a> {
     }
 
     /// `value` is computed in float.
-    fn declare_float(&mut self, value: ValueId) {
+    pub fn declare_float(&mut self, value: ValueId) {
         self.out.values[value.0].dtype = DType::F32;
         self.float[value.0] = Some(value);
     }
@@ -145,7 +145,7 @@ impl<'a> Lower<'a> {
     }
 
     /// The int8 form of a computed value.
-    fn as_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<ValueId, QuantizeError> {
+    pub fn as_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<ValueId, QuantizeError> {
         if let Some(id) = self.int8[value.0] {
             return Ok(id);
         }
@@ -157,7 +157,7 @@ impl<'a> Lower<'a> {
     }
 
     /// The float form of a computed value.
-    fn as_float(&mut self, value: ValueId) -> ValueId {
+    pub fn as_float(&mut self, value: ValueId) -> ValueId {
         if let Some(id) = self.float[value.0] {
             return id;
         }
@@ -191,7 +191,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    fn float_node(&mut self, node: &Node) -> Result<(), QuantizeError> {
+    pub fn float_node(&mut self, node: &Node) -> Result<(), QuantizeError> {
         reject_left_over(node)?;
         let mut inputs = Vec::with_capacity(node.inputs.len());
         for &value in &node.inputs {
@@ -208,7 +208,7 @@ impl<'a> Lower<'a> {
         Ok(())
     }
 
-    fn int8_node(&mut self, node: &Node) -> Result<(), QuantizeError> {
+    pub fn int8_node(&mut self, node: &Node) -> Result<(), QuantizeError> {
         reject_left_over(node)?;
         let op = node.op.name();
         let y = self.parameters(node.output, &node.name, op)?;
@@ -247,7 +247,13 @@ impl<'a> Lower<'a> {
         let name = self.source.value(value).name.clone();
         let data = tensor.as_f32().filter(|d| d.iter().all(|x| x.is_finite()));
         let data = data.ok_or_else(|| node_error(node, format!("constant `{name}` is not finite float32")))?;
-        let q = if shares(&node.op) { y.clone() } else { params::activation(Range::of(data)) };
+        let q = match &self.source.value(value).source_scale {
+            _ if shares(&node.op) => y.clone(),
+            Some(SourceScale { scales, zero_point }) if scales.len() == 1 => {
+                Quantization { scales: scales.clone(), zero_point: *zero_point, axis: None }
+            }
+            _ => params::activation(Range::of(data)),
+        };
         let stored = data.iter().map(|&x| params::quantize(x, &q)).collect();
         let tensor = Tensor::I8 { shape: tensor.shape().to_vec(), data: stored };
         Ok(self.constant(Some(value), name, tensor, Some(q)))
@@ -267,8 +273,13 @@ impl<'a> Lower<'a> {
         let means = self.ranges.means[node.inputs[0].0].as_deref().filter(|_| self.bias_correction);
         let mean = means.map(|means| expected_input(node, &shape, means));
         let mean = mean.as_ref().map(|f| f as &dyn Fn(usize, usize) -> f64);
-        let quantized = weights::quantize(&weights::Inputs { weights: data, bias, channels, x, y, mean })
-            .map_err(|reason| node_error(node, reason))?;
+        let source = self.source.value(weights_id).source_scale.as_ref();
+        let inputs = weights::Inputs { weights: data, bias, channels, x, y, mean };
+        let quantized = match source {
+            Some(source) => weights::adopt(&inputs, source),
+            None => weights::quantize(&inputs),
+        };
+        let quantized = quantized.map_err(|reason| node_error(node, reason))?;
 
         let axis = Some(0);
         let tensor = Tensor::I8 { shape, data: quantized.weights };
@@ -299,7 +310,7 @@ fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
         Op::ScaleShift => {
             Err(node_error(node, "internal error: the passes must turn this into mul and add; please report".into()))
         }
-        Op::Quantize | Op::Dequantize | Op::Requantize => {
+        Op::FakeQuantize { .. } | Op::Quantize | Op::Dequantize | Op::Requantize => {
             Err(node_error(node, "the graph is quantized already".into()))
         }
         _ => Ok(()),

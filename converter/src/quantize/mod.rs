@@ -3,21 +3,27 @@
 //! [`calibrate()`] watches the float network on real inputs and chooses a [`Range`] for every value; [`quantize`] turns
 //! ranges into scales and zero points, weights into int8, and puts conversions where precision changes.
 
+mod adopt;
 mod calibrate;
 mod choose;
+mod dequantize;
 mod float_nodes;
 mod groups;
 mod histogram;
 mod lower;
 mod params;
+mod port_types;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod weights;
 
+pub use adopt::adopt;
 pub use calibrate::{CalibrateOptions, Ranges, calibrate};
 pub use choose::{Method, Range};
+pub use dequantize::dequantized;
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
+pub use port_types::with_port_types;
 pub use verify::verify;
 
 use crate::execute::ExecuteError;

@@ -1,6 +1,7 @@
 //! int8 weights and int32 biases.
 
 use super::Quantization;
+use crate::ir::SourceScale;
 
 /// Largest stored weight: symmetric, so that negation cannot overflow.
 const LARGEST: f64 = 127.0;
@@ -53,6 +54,56 @@ pub fn quantize(input: &Inputs) -> Result<Weights, String> {
         result.scales.push(scale);
         result.bias.push(bias);
         result.bias_scales.push(bias_scale);
+    }
+    Ok(result)
+}
+
+/// Weights that the source stores as integers already, with its scales. Fails with a reason if they cannot be used as
+/// they are.
+pub fn adopt(input: &Inputs, source: &SourceScale) -> Result<Weights, String> {
+    let per_channel = input.weights.len() / input.channels.max(1);
+    let mut result = Weights { weights: Vec::new(), scales: Vec::new(), bias: Vec::new(), bias_scales: Vec::new() };
+    let y_scale = f64::from(input.y.scale());
+    for (c, weights) in input.weights.chunks_exact(per_channel.max(1)).enumerate() {
+        let scale = *source.scales.get(c).or(source.scales.first()).ok_or("its weights have no scale")?;
+        let scale = f64::from(scale);
+        let mut stored = Vec::with_capacity(weights.len());
+        for &w in weights {
+            let q = (f64::from(w) / scale).round();
+            // The tolerance covers the rounding of `scale * q` to float32.
+            if !q.is_finite() || (q * scale - f64::from(w)).abs() > 1e-3 * scale {
+                return Err("its weights are no multiples of the scales that the file gives".into());
+            }
+            if q.abs() > LARGEST {
+                return Err(format!(
+                    "channel {c} holds the weight {q} (zero point subtracted), outside of -127..=127: quantize its \
+                     weights symmetrically (weight type int8, zero point 0)"
+                ));
+            }
+            stored.push(q as i8);
+        }
+        let bias = f64::from(input.bias.get(c).copied().unwrap_or(0.0));
+        let x_scale = f64::from(input.x.scale());
+        // A multiplier of practically 0 leaves only the bias, which a larger scale holds as well.
+        let floor = SMALLEST_MULTIPLIER * y_scale / x_scale;
+        let scale = if scale < floor {
+            stored.fill(0);
+            floor
+        } else {
+            scale
+        };
+        let bias = (bias / (x_scale * scale)).round();
+        let reach: f64 = stored.iter().map(|&q| f64::from(q).abs() * 255.0).sum::<f64>() + bias.abs();
+        if !reach.is_finite() || reach > f64::from(i32::MAX) {
+            return Err(format!("sums of channel {c} may exceed 32 bits: re-quantize it with a larger weight scale"));
+        }
+        if x_scale * scale / y_scale >= f64::from(1 << 30) {
+            return Err(format!("channel {c} needs a factor of {:e} from sums to outputs", x_scale * scale / y_scale));
+        }
+        result.weights.extend(stored);
+        result.scales.push(scale as f32);
+        result.bias.push(bias as i32);
+        result.bias_scales.push(input.x.scale() * scale as f32);
     }
     Ok(result)
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb;
+use tract_onnx::pb::tensor_proto::DataType;
 
 use super::array::Array;
 use super::error::{LowerError, UnsupportedNode};
@@ -11,6 +12,7 @@ use super::lowering::{Item, Lowering};
 use super::node::Node;
 use super::operators;
 use super::ports::{self, Input};
+use super::quantized;
 use super::{ImportError, ImportOptions, analysis};
 use crate::ir::{DType, Graph, Port};
 
@@ -36,6 +38,15 @@ pub(super) fn build(
     add_nodes(&mut cx, model, file, opset, &inputs)?;
     add_outputs(&mut cx, file)?;
     let mut graph = cx.graph;
+    if let Some((node, kind)) = cx.not_int8.first() {
+        graph.drop_fake_quantization();
+        cx.warnings.push(format!(
+            "{} of its nodes quantize to {}, the first is `{node}`: the device computes int8, so that the quantization \
+             of the file is left out, and the network is treated as one in float (to be calibrated)",
+            cx.not_int8.len(),
+            kind.as_str_name().to_lowercase()
+        ));
+    }
     drop_unused(&mut graph);
     Ok((graph, cx.warnings))
 }
@@ -86,6 +97,9 @@ fn add_initializers<'a>(cx: &mut Lowering<'a>, file: &'a pb::GraphProto) -> Resu
         return Err(ImportError::Tensor { tensor, reason: "it is sparse, which is not supported".into() });
     }
     for tensor in &file.initializer {
+        if let Ok(kind) = DataType::try_from(tensor.data_type) {
+            cx.set_element_type(&tensor.name, kind);
+        }
         cx.bind(&tensor.name, Item::constant(Array::from_proto(tensor, &tensor.name)?));
     }
     Ok(())
@@ -160,17 +174,55 @@ fn lower<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Result<Vec<Item>, Refusa
     if node.given_inputs().any(|name| matches!(cx.lookup(name), Some(Item::Unknown))) {
         return Err(Refusal::Blocked);
     }
-    let lowered = match fold::fold(cx, node) {
-        Ok(Some(items)) => Ok(items),
-        Ok(None) => lower(cx, node),
-        Err(error) => Err(error),
-    };
+    let lowered = lower_moved(cx, node, lower).and_then(|moved| match moved {
+        Some(items) => Ok(items),
+        None => match fold::fold(cx, node)? {
+            Some(items) => {
+                note_element_type(cx, node)?;
+                Ok(items)
+            }
+            None => lower(cx, node),
+        },
+    });
     lowered.map_err(|error| match error {
         LowerError::Fatal(error) => Refusal::Fatal(error),
         LowerError::Unsupported { reason, hint } => {
             Refusal::Unsupported(UnsupportedNode { name: node.label(), op: node.qualified_op(), reason, hint })
         }
     })
+}
+
+/// Moves elements of quantized tensors: the operator works on their real numbers, and the results are quantized alike.
+fn lower_moved<'a>(
+    cx: &mut Lowering<'a>,
+    node: &Node<'a>,
+    lower: operators::Lower,
+) -> Result<Option<Vec<Item>>, LowerError> {
+    let Some((names, how)) = quantized::moved(cx, node)? else { return Ok(None) };
+    let before: Vec<(&'a str, Item)> = names.iter().filter_map(|&n| Some((n, cx.lookup(n)?.clone()))).collect();
+    for (name, item) in &before {
+        if let Item::Quantized { id, .. } = item {
+            cx.bind(name, Item::float(*id));
+        }
+    }
+    let lowered = lower(cx, node);
+    for (name, item) in before {
+        cx.bind(name, item);
+    }
+    let quantized = |item| match item {
+        Item::Value { id, .. } => Item::Quantized { id, how },
+        other => other,
+    };
+    Ok(Some(lowered?.into_iter().map(quantized).collect()))
+}
+
+/// Zero points tell by their type which integers they belong to, wherever the file keeps them.
+fn note_element_type<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Result<(), LowerError> {
+    let tensor = if node.op() == "Constant" { node.tensor("value")? } else { None };
+    if let Some(kind) = tensor.and_then(|t| DataType::try_from(t.data_type).ok()) {
+        cx.set_element_type(node.output(0), kind);
+    }
+    Ok(())
 }
 
 /// Every operand must have been made before.
@@ -190,8 +242,9 @@ fn check_defined(cx: &Lowering<'_>, file: &pb::GraphProto, node: &Node<'_>) -> R
 
 fn add_outputs(cx: &mut Lowering<'_>, file: &pb::GraphProto) -> Result<(), ImportError> {
     for output in &file.output {
-        let id = match cx.lookup(&output.name) {
-            Some(Item::Value { id, .. }) => *id,
+        let (id, source_dtype) = match cx.lookup(&output.name) {
+            Some(Item::Value { id, .. }) => (*id, DType::F32),
+            Some(Item::Quantized { id, how }) => (*id, how.dtype()),
             Some(Item::Const(_)) => return Err(ImportError::ConstantOutput { output: output.name.clone() }),
             _ => return Err(ImportError::UndefinedOutput { output: output.name.clone() }),
         };
@@ -201,7 +254,7 @@ fn add_outputs(cx: &mut Lowering<'_>, file: &pb::GraphProto) -> Result<(), Impor
             name: output.name.clone(),
             source_axes: (0..shape.len()).collect(),
             source_shape: shape,
-            source_dtype: DType::F32,
+            source_dtype,
         });
     }
     Ok(())

@@ -39,7 +39,7 @@ pub(super) fn conv<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     let window = window(node, &x, &kernel, false)?;
     let [kh, kw] = window.kernel;
     let ohwi = weights.reshaped(vec![out, per_group, kh, kw]).transposed(&[0, 2, 3, 1]);
-    let mut inputs = vec![x.x, cx.add_floats(node.input(1).unwrap_or_default(), ohwi.shape.clone(), ohwi.to_floats())?];
+    let mut inputs = vec![x.x, cx.add_weights(node, 1, 0, &ohwi)?];
     if let Some(bias) = bias {
         inputs.push(cx.add_floats(node.input(2).unwrap_or_default(), vec![out], bias.to_floats())?);
     }

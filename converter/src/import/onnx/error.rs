@@ -1,25 +1,7 @@
 //! What can be wrong with an ONNX file, each with what to do next.
 
-use std::fmt;
-
-/// A node that cannot be expressed in the graph IR.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnsupportedNode {
-    /// The node's name, or `output NAME` if the file names only its output.
-    pub name: String,
-    /// Operator, with its domain in front unless that is the default one.
-    pub op: String,
-    /// What about it is not supported.
-    pub reason: String,
-    /// What to do.
-    pub hint: String,
-}
-
-impl fmt::Display for UnsupportedNode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node `{}` ({}): {}; {}", self.name, self.op, self.reason, self.hint)
-    }
-}
+pub use crate::import::error::UnsupportedNode;
+use crate::import::error::{count, list};
 
 /// Why an ONNX file was not imported.
 #[derive(Debug, thiserror::Error)]
@@ -109,15 +91,6 @@ pub enum ImportError {
 
     #[error("cross-check: the imported graph cannot be executed: {reason}")]
     Execute { reason: String },
-}
-
-fn count(nodes: usize) -> String {
-    if nodes == 1 { "1 node".into() } else { format!("{nodes} nodes") }
-}
-
-fn list(nodes: &[UnsupportedNode]) -> String {
-    let lines: Vec<String> = nodes.iter().map(|n| format!("  {n}")).collect();
-    lines.join("\n")
 }
 
 /// Why one node was not lowered. Unsupported nodes are collected; anything else stops the import.

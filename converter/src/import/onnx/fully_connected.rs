@@ -23,11 +23,17 @@ pub(super) fn gemm<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     }
     rank(node, &cx.shape(a), 2)?;
     rank(node, &b.shape, 2)?;
-    let weights = if node.int_or("transB", 0)? != 0 { b } else { Rc::new(b.transposed(&[1, 0])) };
+    let transposed = node.int_or("transB", 0)? != 0;
+    let weights = if transposed { b } else { Rc::new(b.transposed(&[1, 0])) };
     let (rows, out) = (cx.shape(a)[0], weights.shape[0]);
     check_depth(node, &cx.shape(a), &weights)?;
-    let weights = if alpha == 1.0 { weights } else { Rc::new(scaled(&weights, alpha)) };
-    let mut inputs = vec![a, add_weights(cx, node, 1, &weights)?];
+    let weights = if alpha == 1.0 {
+        cx.add_weights(node, 1, usize::from(!transposed), &weights)?
+    } else {
+        let weights = scaled(&weights, alpha);
+        cx.add_floats(node.input(1).unwrap_or_default(), weights.shape.clone(), weights.to_floats())?
+    };
+    let mut inputs = vec![a, weights];
     let shape = vec![rows, out];
 
     let Some(c) = cx.item(node, 2) else {
@@ -77,7 +83,8 @@ fn right_constant<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, x: ValueId, b: &Ar
     let (matrix, vector) = as_matrix(node, b)?;
     let weights = if vector { matrix } else { matrix.transposed(&[1, 0]) };
     check_depth(node, &shape, &weights)?;
-    let weights_id = add_weights(cx, node, 1, &weights)?;
+    let out_axis = if vector { 0 } else { b.shape.len() - 1 };
+    let weights_id = cx.add_weights(node, 1, out_axis, &weights)?;
     let extra_axes = b.shape.len().saturating_sub(shape.len().max(2));
 
     // What NumPy says the shape is: a vector's axis goes away, extra axes of the constant come in front.
@@ -121,7 +128,7 @@ fn left_constant<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, a: &Array, x: Value
     if let Some(last) = swapped.last_mut() {
         *last = a.shape[0];
     }
-    let weights = add_weights(cx, node, 0, a)?;
+    let weights = cx.add_weights(node, 0, 0, a)?;
     let value = format!("{}.transposed", node.output(0));
     let y = cx.emit_named(node, &value, FULLY_CONNECTED, vec![x, weights], swapped.clone())?;
     let shape = permuted(&swapped, &perm);
@@ -155,15 +162,6 @@ fn check_depth(node: &Node<'_>, x: &[usize], weights: &Array) -> Result<(), Lowe
     }
     let expected = format!("inner sizes that agree: weights [out, in] = {:?}", weights.shape);
     Err(node.shape_error(expected, x).into())
-}
-
-fn add_weights<'a>(
-    cx: &mut Lowering<'a>,
-    node: &Node<'a>,
-    index: usize,
-    weights: &Array,
-) -> Result<ValueId, LowerError> {
-    cx.add_floats(node.input(index).unwrap_or_default(), weights.shape.clone(), weights.to_floats())
 }
 
 /// `C` as one bias per output, if every row gets the same.

@@ -3,10 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use tract_onnx::pb::tensor_proto::DataType;
+
 use super::ImportError;
 use super::array::{Array, MAX_ELEMENTS, checked_shape};
 use super::error::{LowerError, unsupported};
 use super::node::Node;
+use super::quantized::{ConstantScale, Quantized};
 use crate::ir::{DType, Graph, Op, Tensor, ValueId};
 
 /// What a name stands for.
@@ -16,6 +19,8 @@ pub(super) enum Item {
     Const(Rc<Array>),
     /// Computed at run time. `float` is false for what comes from an integer input and was not cast yet.
     Value { id: ValueId, float: bool },
+    /// Computed at run time, stored as integers. `id` holds its real numbers.
+    Quantized { id: ValueId, how: Quantized },
     /// Made by an unsupported node, of unknown shape.
     Unknown,
 }
@@ -45,6 +50,14 @@ pub(super) struct Lowering<'a> {
     channels_last: HashMap<ValueId, ValueId>,
     /// Elements that constant folding may still create.
     fold_budget: usize,
+    /// Element types of constants, by name, where the file states them.
+    element_types: HashMap<&'a str, DataType>,
+    /// Scales of constants that the file stores as integers, by the name of their real numbers.
+    pub constant_scales: HashMap<&'a str, ConstantScale>,
+    /// Nodes that quantize a computed tensor to a type that the device does not compute with.
+    pub not_int8: Vec<(String, DataType)>,
+    /// Integer inputs whose elements were used as plain numbers.
+    pub read_as_numbers: HashSet<ValueId>,
 }
 
 impl<'a> Lowering<'a> {
@@ -58,12 +71,26 @@ impl<'a> Lowering<'a> {
             constants: HashMap::new(),
             channels_last: HashMap::new(),
             fold_budget: MAX_ELEMENTS,
+            element_types: HashMap::new(),
+            constant_scales: HashMap::new(),
+            not_int8: Vec::new(),
+            read_as_numbers: HashSet::new(),
         }
     }
 
     /// Says what `name` stands for.
     pub fn bind(&mut self, name: &'a str, item: Item) {
         self.env.insert(name, item);
+    }
+
+    /// Remembers the element type of a constant.
+    pub fn set_element_type(&mut self, name: &'a str, kind: DataType) {
+        self.element_types.insert(name, kind);
+    }
+
+    /// The element type of a constant, if the file states it.
+    pub fn element_type(&self, name: &str) -> Option<DataType> {
+        self.element_types.get(name).copied()
     }
 
     /// What `name` stands for.
@@ -111,11 +138,31 @@ impl<'a> Lowering<'a> {
                     return Ok((id, true));
                 }
                 let id = self.add_floats(name, array.shape.clone(), array.to_floats())?;
+                self.graph.values[id.0].source_scale =
+                    self.constant_scales.get(name).and_then(ConstantScale::per_tensor);
                 self.constants.insert(name, id);
                 Ok((id, true))
             }
+            Item::Quantized { .. } => unsupported(
+                format!("operand `{}` is a quantized tensor", node.input(index).unwrap_or_default()),
+                "this operator is not supported on stored integers: put DequantizeLinear before it",
+            ),
             Item::Unknown => unsupported("an operand has no known shape", "resolve the nodes before it first"),
         }
+    }
+
+    /// Adds the real numbers of the weights that operand `index` names: output channels first, which were along `axis`.
+    pub fn add_weights(
+        &mut self,
+        node: &Node<'a>,
+        index: usize,
+        axis: usize,
+        weights: &Array,
+    ) -> Result<ValueId, LowerError> {
+        let name = node.input(index).unwrap_or_default();
+        let id = self.add_floats(name, weights.shape.clone(), weights.to_floats())?;
+        self.graph.values[id.0].source_scale = self.constant_scales.get(name).and_then(|scale| scale.along(axis));
+        Ok(id)
     }
 
     /// Operand `index`, which must be a constant. `role` says what it is for.

@@ -8,6 +8,7 @@ mod cross_check;
 mod decode;
 mod elementwise;
 mod error;
+mod expand;
 mod fold;
 mod fully_connected;
 mod lowering;
@@ -16,6 +17,7 @@ mod normalization;
 mod operators;
 mod pool;
 mod ports;
+mod quantized;
 mod reduce;
 mod shape;
 mod slice;
@@ -23,28 +25,12 @@ mod softmax;
 mod unary;
 mod window;
 
-use std::collections::BTreeMap;
-
+pub use super::{ImportOptions, UnsupportedNode};
 pub use cross_check::{CrossCheck, OutputDifference, cross_check};
-pub use error::{ImportError, UnsupportedNode};
+pub use error::ImportError;
 pub use operators::supported_operators;
 
 use crate::ir::Graph;
-
-/// What the file leaves open.
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
-    /// Shapes of inputs by name, for inputs with symbolic sizes.
-    pub input_shapes: BTreeMap<String, Vec<usize>>,
-    /// Refuse inputs whose first axis is fixed and above 1. Turn off for graphs whose inputs have no batch axis.
-    pub require_batch_one: bool,
-}
-
-impl Default for ImportOptions {
-    fn default() -> Self {
-        Self { input_shapes: BTreeMap::new(), require_batch_one: true }
-    }
-}
 
 /// An imported network.
 #[derive(Clone, Debug)]
@@ -61,7 +47,8 @@ pub struct Imported {
 
 /// Imports an ONNX file.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
-    let (model, opset) = decode::decode(bytes)?;
+    let (mut model, opset) = decode::decode(bytes)?;
+    expand::expand(&mut model);
     let (graph, warnings) = build::build(&model, opset, options)?;
     let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_owned();
     Ok(Imported { graph, opset, producer, warnings })

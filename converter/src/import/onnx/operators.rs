@@ -4,7 +4,9 @@ use super::decode::is_default_domain;
 use super::error::UnsupportedNode;
 use super::lowering::{Lowered, Lowering};
 use super::node::Node;
-use super::{conv2d, elementwise, fold, fully_connected, normalization, pool, reduce, shape, slice, softmax, unary};
+use super::{
+    conv2d, elementwise, fold, fully_connected, normalization, pool, quantized, reduce, shape, slice, softmax, unary,
+};
 
 /// Adds one node of the file to the graph.
 pub(super) type Lower = for<'a, 'b> fn(&'b mut Lowering<'a>, &'b Node<'a>) -> Lowered;
@@ -26,6 +28,7 @@ const OPERATORS: &[(&str, Lower)] = &[
     ("Conv", conv2d::conv),
     ("Cos", unary::unary),
     ("DepthToSpace", shape::depth_to_space),
+    ("DequantizeLinear", quantized::dequantize),
     ("Div", elementwise::div),
     ("Dropout", normalization::dropout),
     ("Elu", unary::unary),
@@ -64,6 +67,7 @@ const OPERATORS: &[(&str, Lower)] = &[
     ("PRelu", unary::prelu),
     ("Pad", slice::pad),
     ("Pow", elementwise::pow),
+    ("QuantizeLinear", quantized::quantize),
     ("Range", fold::constants_only),
     ("Reciprocal", unary::unary),
     ("ReduceL2", reduce::reduce_l2),
@@ -135,7 +139,7 @@ pub(super) fn find(node: &Node<'_>) -> Result<Lower, UnsupportedNode> {
 fn foreign_hint(domain: &str) -> &'static str {
     match domain {
         "com.microsoft" | "com.microsoft.nchwc" => {
-            "re-export the model without ONNX Runtime's graph optimizations (offline optimized files cannot be read)"
+            "quantize with QuantFormat.QDQ, and export without ONNX Runtime's graph optimizations"
         }
         "ai.onnx.ml" => "classical models (trees, SVMs) are not supported: use a neural network",
         _ => "inline local functions with `onnx.inliner.inline_local_functions`, or replace the operator before export",
@@ -155,14 +159,9 @@ fn hint(op: &str) -> &'static str {
         "Hardmax" | "ArgMax" | "ArgMin" | "TopK" | "NonMaxSuppression" => {
             "end the model before it, and choose the best class or box on the host"
         }
-        "QuantizeLinear"
-        | "DequantizeLinear"
-        | "DynamicQuantizeLinear"
-        | "QLinearConv"
-        | "QLinearMatMul"
-        | "ConvInteger"
-        | "MatMulInteger"
-        | "QLinearAdd" => "quantized ONNX is not read: export the float model, quantization is done here",
+        "DynamicQuantizeLinear" | "ConvInteger" | "MatMulInteger" => {
+            "scales that are found at run time are not supported: quantize statically (QDQ), or export the float network"
+        }
         "If" | "Loop" | "Scan" => {
             "export with fixed shapes and without data-dependent branches, or fold the graph with onnxsim"
         }

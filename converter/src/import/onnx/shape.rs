@@ -13,7 +13,7 @@ use crate::ir::Op;
 pub(super) fn operand_shape<'a>(cx: &Lowering<'a>, node: &Node<'a>) -> Result<Vec<usize>, LowerError> {
     match cx.required(node, 0)? {
         Item::Const(array) => Ok(array.shape.clone()),
-        Item::Value { id, .. } => Ok(cx.shape(id)),
+        Item::Value { id, .. } | Item::Quantized { id, .. } => Ok(cx.shape(id)),
         Item::Unknown => unsupported("an operand has no known shape", "resolve the nodes before it first"),
     }
 }

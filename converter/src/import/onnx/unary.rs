@@ -113,7 +113,12 @@ pub(super) fn celu<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
 pub(super) fn cast<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     let (id, was_float) = cx.any_value(node, 0)?;
     match (was_float, is_float_type(node.int_or("to", 0)?)) {
-        (_, true) => Ok(vec![Item::float(id)]),
+        (_, true) => {
+            if !was_float {
+                cx.read_as_numbers.insert(id);
+            }
+            Ok(vec![Item::float(id)])
+        }
         (false, false) => Ok(vec![Item::Value { id, float: false }]),
         (true, false) => unsupported("casts a computed float value to integers", "keep this part on the host"),
     }

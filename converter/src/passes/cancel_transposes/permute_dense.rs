@@ -54,8 +54,11 @@ fn permute_weights(graph: &mut Graph, at: NodeId, shape: &[usize], perm: &[usize
     let full = [&tensor.shape()[..1], shape].concat();
     let with_rows: Vec<usize> = std::iter::once(0).chain(perm.iter().map(|&p| p + 1)).collect();
     let permuted = tensor.reshaped(&full).permuted(&with_rows).reshaped(tensor.shape());
-    let name = graph.value(weights).name.clone();
-    graph.nodes[at.0].inputs[1] = graph.add_constant(name, permuted);
+    // Rows stay rows, so the scales that the source stored them with still hold.
+    let (name, source_scale) = (graph.value(weights).name.clone(), graph.value(weights).source_scale.clone());
+    let permuted = graph.add_constant(name, permuted);
+    graph.values[permuted.0].source_scale = source_scale;
+    graph.nodes[at.0].inputs[1] = permuted;
 }
 
 /// `transpose(reshape(dense(x)))`, with unary functions between: the weights' rows and the bias take the new order.
@@ -85,7 +88,7 @@ fn permute_rows_before(graph: &mut Graph, at: usize) -> bool {
             reshaped.push(id);
         }
         match &node.op {
-            Op::Unary(_) => {}
+            Op::Unary(_) | Op::FakeQuantize { .. } => {}
             Op::Reshape if !seen_reshape => seen_reshape = true,
             Op::FullyConnected { .. } if seen_reshape => break producer.0,
             _ => return false,

@@ -12,7 +12,7 @@ pub(super) fn sink(graph: &mut Graph, at: usize) -> Result<bool, PassError> {
     let Node { name, op, inputs, output } = graph.nodes[at].clone();
     let Some(&x) = inputs.first() else { return Ok(false) };
     match op {
-        Op::Unary(_) => Ok(swap_unary(graph, at)),
+        Op::Unary(_) | Op::FakeQuantize { .. } => Ok(swap_unary(graph, at)),
         Op::Reshape => {
             let Some((source, perm)) = transpose_of(graph, x) else { return Ok(false) };
             let (from, to) = (&graph.value(x).shape, &graph.value(output).shape);

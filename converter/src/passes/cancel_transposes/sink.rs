@@ -60,7 +60,7 @@ fn sink_perm(graph: &mut Graph, at: usize, perm: &[usize], forced: bool) -> Resu
     // Axis `i` of the transpose is axis `perm[i]` of its operand, so attributes per axis move like this.
     let move_back = |list: &[usize]| -> Vec<usize> { inverse(perm).iter().map(|&i| list[i]).collect() };
     let (op, out_perm) = match &node.op {
-        Op::Unary(_) => (node.op.clone(), perm.to_vec()),
+        Op::Unary(_) | Op::FakeQuantize { .. } => (node.op.clone(), perm.to_vec()),
         Op::Pad { before, after, value } => {
             (Op::Pad { before: move_back(before), after: move_back(after), value: *value }, perm.to_vec())
         }
@@ -153,7 +153,11 @@ fn several(
             }
             Undo::Constant(tensor) => {
                 let value_name = graph.value(*operand).name.clone();
-                inputs.push(graph.add_constant(value_name, tensor));
+                // One scale for all elements holds in any order of them.
+                let source_scale = graph.value(*operand).source_scale.clone().filter(|s| s.scales.len() == 1);
+                let constant = graph.add_constant(value_name, tensor);
+                graph.values[constant.0].source_scale = source_scale;
+                inputs.push(constant);
                 continue;
             }
             Undo::Reshape(shape) => (Op::Reshape, Some(shape)),
