@@ -31,6 +31,7 @@ impl Context<'_> {
             Op::Pad { before, after, value } => copy::emit_pad(context, before, after, *value),
             Op::Softmax { axis } => softmax::emit(context, *axis),
             Op::Unary(function) => unary::emit(context, *function),
+            Op::Table { table, .. } => unary::emit_table(context, table),
             Op::Concat { axis } => copy::emit_concat(context, *axis),
             Op::Slice { start, step, .. } => copy::emit_slice(context, start, step),
             Op::Reshape => copy::emit_whole(context),

@@ -108,6 +108,13 @@ pub enum Op {
     },
     /// A function of each element. ReLU, ReLU6 and Clip are `Unary::Clamp`.
     Unary(Unary),
+    /// A function of each int8 element, as a table: entry `x + 128`. Only after quantization.
+    Table {
+        /// What the table approximates.
+        function: Unary,
+        /// Stored results.
+        table: Box<[i8; 256]>,
+    },
     /// Joins all inputs along `axis`.
     Concat {
         /// Which.
@@ -151,7 +158,7 @@ impl Op {
             Self::Mean { .. } => "mean",
             Self::Pad { .. } => "pad",
             Self::Softmax { .. } => "softmax",
-            Self::Unary(_) => "unary",
+            Self::Unary(_) | Self::Table { .. } => "unary",
             Self::Concat { .. } => "concat",
             Self::Slice { .. } => "slice",
             Self::Reshape => "reshape",

@@ -201,7 +201,7 @@ pub fn infer_shape(op: &Op, inputs: &[&[usize]], declared: Option<&[usize]>) -> 
             }
             x.to_vec()
         }
-        Op::Unary(_) | Op::Quantize | Op::Dequantize | Op::Requantize => x.to_vec(),
+        Op::Unary(_) | Op::Table { .. } | Op::Quantize | Op::Dequantize | Op::Requantize => x.to_vec(),
         Op::Concat { axis } => concat(*axis, inputs)?,
         Op::Slice { start, end, step } => {
             if start.len() != x.len() || end.len() != x.len() || step.len() != x.len() {

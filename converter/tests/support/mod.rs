@@ -1,5 +1,8 @@
 //! Where the shared test material is, and what happens when it is not there.
 
+#[allow(dead_code, reason = "not every test reads arrays")]
+pub mod npy;
+
 use std::path::{Path, PathBuf};
 
 /// Folder of the shared test material: `$MOTE_DATA`, else `shared/data` beside the repository.
