@@ -6,8 +6,9 @@
 mod support;
 
 use mote::data::Dataset;
+use mote::import::ImportOptions;
 use mote::import::{Format, tflite};
-use mote::validate::Session;
+use mote::validate::{Outcome, Session, compare_golden};
 use mote::{BuildOptions, Built, build};
 use std::path::{Path, PathBuf};
 use support::{data_root, npy};
@@ -47,10 +48,24 @@ fn identical(session: &Session, inputs: &[PathBuf], outputs: &Path) {
     eprintln!("{}: {samples} samples identical", outputs.display());
 }
 
+/// Every tensor of the layer dump that the model file has.
+fn layers(folder: &Path, session: &Session) {
+    let source = std::fs::read(folder.join("model.tflite")).unwrap();
+    let source = tflite::import(&source, &ImportOptions::default()).unwrap();
+    let inputs = npy::read(&folder.join("inputs.npy"));
+    let inputs: Vec<_> = (0..inputs.samples()).map(|i| vec![inputs.sample(i).to_vec()]).collect();
+    let dump = std::fs::read(folder.join("layers.safetensors")).unwrap();
+    let tensors = compare_golden(&source, session, &dump, &inputs).unwrap();
+    let different: Vec<_> = tensors.iter().filter(|t| t.outcome != Outcome::Identical).collect();
+    assert!(!tensors.is_empty() && different.is_empty(), "{}: {different:#?}", folder.display());
+    eprintln!("{}: {} tensors identical", folder.display(), tensors.len());
+}
+
 fn int8(name: &str, real: Option<&str>) {
     let Some(folder) = folder(name) else { return };
     let session = Session::load(convert(&folder, false).emitted.bytes).unwrap();
     identical(&session, &[folder.join("inputs.npy")], &folder.join("outputs.npy"));
+    layers(&folder, &session);
     if let Some(real) = real {
         identical(&session, &[folder.join(real)], &folder.join("real_outputs.npy"));
     }
@@ -79,6 +94,34 @@ fn kws_dscnn_int8() {
 #[test]
 fn micro_speech_int8() {
     int8("micro_speech_int8", Some("real_inputs_int8.npy"));
+}
+
+#[test]
+fn mnist_lstm_int8() {
+    int8("mnist_lstm_int8", None);
+}
+
+/// The samples one after the other, without a reset between them.
+#[test]
+fn mnist_lstm_int8_as_a_sequence() {
+    let Some(folder) = folder("mnist_lstm_int8") else { return };
+    let blob = mote_runtime::AlignedBytes::copy_of(&convert(&folder, false).emitted.bytes);
+    let model = mote_runtime::Model::load(&blob).unwrap();
+    let mut arena = mote_runtime::AlignedBytes::zeroed(model.arena_bytes() as usize);
+    let mut engine = mote_runtime::Engine::new(model, &mut arena).unwrap();
+    let inputs = npy::read(&folder.join("inputs.npy"));
+    let (sequence, single) = (npy::read(&folder.join("outputs_sequence.npy")), npy::read(&folder.join("outputs.npy")));
+    for (expected, reset) in [(&sequence, false), (&single, true)] {
+        engine.reset();
+        for i in 0..inputs.samples() {
+            if reset {
+                engine.reset();
+            }
+            engine.input_bytes_mut(0).copy_from_slice(inputs.sample(i));
+            engine.run();
+            assert_eq!(engine.output_bytes(0), expected.sample(i), "sample {i}, reset {reset}");
+        }
+    }
 }
 
 #[test]

@@ -129,6 +129,13 @@ pub enum Op {
         /// Distance, per axis.
         step: Vec<usize>,
     },
+    /// Long short-term memory, int8 with an int16 cell: `x [1, steps, in]` -> `[1, steps, units]`. Operands: `x`, state
+    /// `cell [1, units]`, state `hidden [1, units]`, then for the input, forget, candidate and output gate weights
+    /// `[units, in]`, weights `[units, units]` and bias `[units]`.
+    Lstm {
+        /// Bound of the cell's magnitude in real values; 0 for none.
+        cell_clip: f32,
+    },
     /// Same elements in the same order, another shape (that of the output value).
     Reshape,
     /// Axis `i` of the output is axis `perm[i]` of the input.
@@ -161,6 +168,7 @@ impl Op {
             Self::Unary(_) | Self::Table { .. } => "unary",
             Self::Concat { .. } => "concat",
             Self::Slice { .. } => "slice",
+            Self::Lstm { .. } => "lstm",
             Self::Reshape => "reshape",
             Self::Transpose { .. } => "transpose",
             Self::Quantize => "quantize",

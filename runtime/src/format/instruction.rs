@@ -5,8 +5,10 @@
 //! stored output (the fused activation), `min <= max`.
 
 mod float;
+mod lstm;
 
 pub use float::*;
+pub use lstm::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -451,6 +453,7 @@ pub enum Instruction {
     MeanF32(MeanF32),
     SoftmaxF32(SoftmaxF32),
     UnaryF32(UnaryF32),
+    Lstm(Lstm),
 }
 
 impl Instruction {
@@ -482,6 +485,7 @@ impl Instruction {
             Self::MeanF32(_) => "mean_f32",
             Self::SoftmaxF32(_) => "softmax_f32",
             Self::UnaryF32(_) => "unary_f32",
+            Self::Lstm(_) => "lstm",
         }
     }
 }

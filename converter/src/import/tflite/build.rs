@@ -77,8 +77,7 @@ fn port(cx: &Lowering, value: ValueId, tensor: usize) -> Result<Port, ImportErro
 /// Operators that some output depends on.
 fn needed(file: &File) -> Vec<bool> {
     let mut wanted = vec![false; file.tensors.len()];
-    let want =
-        |wanted: &mut Vec<bool>, tensor: usize| wanted.iter_mut().skip(tensor).take(1).for_each(|w| *w = true);
+    let want = |wanted: &mut Vec<bool>, tensor: usize| wanted.iter_mut().skip(tensor).take(1).for_each(|w| *w = true);
     file.outputs.iter().for_each(|&t| want(&mut wanted, t));
     let mut needed = vec![false; file.operators.len()];
     for (op, needed) in file.operators.iter().zip(&mut needed).rev() {

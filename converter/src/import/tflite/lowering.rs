@@ -69,6 +69,17 @@ impl<'f, 'a> Lowering<'f, 'a> {
             Stored::F32 => (DType::F32, None),
             Stored::I8 { scale, zero_point } => (DType::I8, Some(Quantization::per_tensor(scale, zero_point))),
         };
+        self.declare_as(tensor, dtype, quantization)
+    }
+
+    /// As [`Self::declare`], for tensors that are no activations.
+    pub fn declare_as(
+        &mut self,
+        tensor: usize,
+        dtype: DType,
+        quantization: Option<Quantization>,
+    ) -> Result<ValueId, LowerError> {
+        let info = self.tensor(tensor)?;
         if self.values.get(tensor).is_some_and(Option::is_some) || info.data.is_some() {
             return Err(info.error("is made twice; the file is damaged").into());
         }

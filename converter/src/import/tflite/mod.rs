@@ -11,6 +11,7 @@ mod error;
 mod file;
 mod fully_connected;
 mod lowering;
+mod lstm;
 mod operators;
 mod options;
 mod pad;

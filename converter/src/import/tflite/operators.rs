@@ -3,7 +3,7 @@
 use super::error::LowerError;
 use super::file::Operator;
 use super::lowering::Lowering;
-use super::{concat, conv2d, elementwise, fully_connected, pad, pool, reduce, shape, slice, softmax, unary};
+use super::{concat, conv2d, elementwise, fully_connected, lstm, pad, pool, reduce, shape, slice, softmax, unary};
 use crate::ir::Unary;
 
 pub(super) type Lower = fn(&mut Lowering<'_, '_>, &Operator<'_>) -> Result<(), LowerError>;
@@ -34,6 +34,7 @@ pub(super) fn find(code: i32) -> Option<Lower> {
         39 => shape::transpose,
         40 => reduce::mean,
         41 => elementwise::sub,
+        44 => lstm::lstm,
         45 => slice::strided_slice,
         47 => |cx, op| unary::float_table(cx, op, Unary::Exp),
         49 => slice::split,
