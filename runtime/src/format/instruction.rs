@@ -260,7 +260,8 @@ pub struct Pool2d {
 
 /// Mean over the middle axis of `x [outer, n, inner]` on int8:
 /// `y [outer, inner] = clamp(requantize(sum(x) - n * x_zero_point, scale) + y_zero_point)`, with
-/// `scale = x_scale / (y_scale * n)`. Global average pooling is `outer = 1`, `n = h * w`, `inner = c`.
+/// `scale = x_scale / (y_scale * n)`, with [`Rounding::Tflite`](super::Rounding) divided as the reference kernel does, so that
+/// the mantissa may be below `2^30`. Global average pooling is `outer = 1`, `n = h * w`, `inner = c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Mean {
