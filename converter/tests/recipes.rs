@@ -22,6 +22,27 @@ fn digits_cnn_reaches_its_figures() {
     assert_eq!(report["measured"]["file_bytes"].as_u64(), Some(std::fs::metadata(&output).unwrap().len()));
 }
 
+/// The checked-in hash was made on one machine; every machine that runs this test must get the same file, whatever its
+/// processor. `MOTE_OVERWRITE=1 cargo test` stores a new hash, for when the converter or the format has changed.
+#[test]
+fn every_machine_writes_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("digits.mote");
+    build(&recipe("digits-cnn"), &output).success();
+    let got = sha256(&std::fs::read(&output).unwrap());
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/digits-cnn.sha256");
+    if std::env::var_os("MOTE_OVERWRITE").is_some() {
+        std::fs::write(&stored, format!("{got}\n")).unwrap();
+        return;
+    }
+    assert_eq!(std::fs::read_to_string(&stored).unwrap().trim(), got, "the file differs from that of other machines");
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[test]
 fn a_missed_figure_fails_with_1_and_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -33,7 +33,9 @@ impl Report<'_> {
             return format!("not done: {why}");
         }
         let worst = check.outputs.iter().map(|o| o.max_rel).fold(0.0, f32::max);
-        format!("agrees with tract, at most {worst:.1e} of the largest output apart")
+        let mut text = format!("agrees with tract, at most {worst:.1e} of the largest output apart");
+        check.adjusted.iter().for_each(|what| text.extend(["; ", what]));
+        text
     }
 
     fn calibration(&self) -> String {
@@ -81,7 +83,7 @@ impl Report<'_> {
         let s = &self.converted.summary;
         let check = self.converted.built.cross_check.as_ref().map(|c| {
             let worst = c.outputs.iter().map(|o| o.max_rel).fold(0.0, f32::max);
-            json!({ "agrees": c.agrees, "max_rel": worst, "not_checked": c.not_checked })
+            json!({ "agrees": c.agrees, "max_rel": worst, "not_checked": c.not_checked, "adjusted": c.adjusted })
         });
         let data = &self.converted.built.calibration;
         let calibration = (!data.is_empty())

@@ -2,10 +2,10 @@
 
 use super::npy::{self, Array, Window};
 use super::{DataError, InputSpec};
-use npyz::npz::NpzArchive;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use zip::ZipArchive;
 
 /// Names under which the one input of a model may be found.
 const INPUT_NAMES: [&str; 6] = ["x", "X", "data", "images", "inputs", "arr_0"];
@@ -15,16 +15,17 @@ const LABEL_NAMES: [&str; 5] = ["y", "Y", "labels", "targets", "label"];
 /// An open archive and the names of its arrays.
 pub(crate) struct Archive<'a> {
     path: &'a Path,
-    archive: NpzArchive<BufReader<File>>,
+    archive: ZipArchive<BufReader<File>>,
     names: Vec<String>,
 }
 
 impl<'a> Archive<'a> {
     pub fn open(path: &'a Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|source| DataError::Read { path: path.into(), source })?;
-        let archive = NpzArchive::new(BufReader::new(file))
+        let archive = ZipArchive::new(BufReader::new(file))
             .map_err(|e| DataError::Format { path: path.into(), problem: format!("not a .npz file: {e}") })?;
-        let mut names: Vec<String> = archive.array_names().map(str::to_string).collect();
+        let mut names: Vec<String> =
+            archive.file_names().flatten().filter_map(|name| name.strip_suffix(".npy").map(str::to_string)).collect();
         names.sort();
         Ok(Self { path, archive, names })
     }
@@ -60,7 +61,7 @@ impl<'a> Archive<'a> {
     ) -> Result<Array, DataError> {
         let bad = |problem| DataError::Format { path: self.path.into(), problem };
         let file = format!("{name}.npy");
-        let entry = self.archive.zip_archive().by_name(&file).map_err(|e| bad(format!("array `{name}`: {e}")))?;
+        let entry = self.archive.by_name(&file).map_err(|e| bad(format!("array `{name}`: {e}")))?;
         npy::read(entry, self.path, window, accept)
     }
 }

@@ -209,14 +209,17 @@ fn a_shape_that_no_memory_holds_is_refused_before_reading() {
 }
 
 fn save_npz(path: &Path, arrays: &[(&str, &[usize], Vec<f32>)]) {
-    let mut archive = npyz::npz::NpzWriter::create(path).unwrap();
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
     for (name, shape, values) in arrays {
+        archive.start_file(format!("{name}.npy"), options).unwrap();
         let shape: Vec<u64> = shape.iter().map(|&d| d as u64).collect();
-        let array = archive.array(name, Default::default()).unwrap().default_dtype().shape(&shape);
+        let array = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut archive);
         let mut writer = array.begin_nd().unwrap();
         writer.extend(values.iter().copied()).unwrap();
         writer.finish().unwrap();
     }
+    archive.finish().unwrap();
 }
 
 #[test]
