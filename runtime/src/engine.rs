@@ -20,7 +20,7 @@ pub struct Engine<'m, 'a, O = AllOps> {
 }
 
 impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
-    /// Takes the first [`Model::arena_bytes`] of `arena`, whatever they hold.
+    /// Takes the first [`Model::arena_bytes`] of `arena`, whatever they hold, and [resets](Self::reset) its state.
     ///
     /// # Errors
     /// If the arena is too small, or does not start at a multiple of 16.
@@ -31,7 +31,11 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
         let needed = model.arena_bytes();
         let got = u32::try_from(arena.len()).unwrap_or(u32::MAX);
         match arena.split_at_mut_checked(needed as usize) {
-            Some((arena, _)) => Ok(Self { model, arena }),
+            Some((arena, _)) => {
+                let mut engine = Self { model, arena };
+                engine.reset();
+                Ok(engine)
+            }
             None => Err(EngineError::ArenaTooSmall { needed, got }),
         }
     }
@@ -39,6 +43,19 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     /// The model this engine runs.
     pub fn model(&self) -> &Model<'m, O> {
         &self.model
+    }
+
+    /// Forgets what earlier runs have left in the state of recurrent instructions. Without such, does nothing.
+    pub fn reset(&mut self) {
+        if !O::KERNELS.contains(crate::op::dispatch::Kernel::Lstm) {
+            return;
+        }
+        let mut memory =
+            Memory { arena: &mut *self.arena, weights: self.model.weights(), rounding: self.model.rounding() };
+        for instruction in self.model.instructions() {
+            let done = dispatch::reset::<O>(&instruction, &mut memory);
+            debug_assert!(done.is_some(), "`check` accepted state that is not there: {instruction:?}");
+        }
     }
 
     /// Runs the program once. Cannot fail: [`Model::load`] has checked every instruction.
@@ -59,13 +76,15 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
         }
     }
 
-    /// Runs the model's own test vectors and returns how many there are; 0 if the file was stripped of them.
+    /// Runs the model's own test vectors and returns how many there are; 0 if the file was stripped of them. Resets the
+    /// state before each of them and at the end.
     ///
     /// # Errors
     /// The first byte that differs from what the converter's host computed.
     pub fn self_test(&mut self) -> Result<u32, SelfTestFailure> {
         let mut vectors = 0;
         for (index, vector) in self.model.self_test().enumerate() {
+            self.reset();
             let mut inputs = vector.inputs;
             for port in self.model.inputs() {
                 let stored = io::bytes_mut(self.arena, port);
@@ -85,6 +104,7 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
             }
             vectors += 1;
         }
+        self.reset();
         Ok(vectors)
     }
 

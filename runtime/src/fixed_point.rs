@@ -3,6 +3,10 @@
 //! A real factor is a Q0.31 mantissa and a power of two, see [`Multiplier`]. Every function here is total: it gives
 //! the same bytes on every target for every argument, and never panics.
 
+mod sigmoid;
+
+pub use sigmoid::{logistic_q15, logistic_q31, tanh_q15, tanh_q31};
+
 use crate::format::Rounding;
 use crate::format::instruction::Multiplier;
 

@@ -4,7 +4,7 @@ use super::data_args::DataArgs;
 use super::model_file::{ModelFile, float_network, parse_input_shape};
 use super::out::print_json;
 use super::table::{Table, real};
-use super::{Hinted, Progress, Verdict, print};
+use super::{Hinted, Progress, Verdict, compare_golden, print};
 use crate::data::{self, InputSpec};
 use crate::import::ImportOptions;
 use crate::validate::{LayerError, LayersError, compare_file};
@@ -18,6 +18,7 @@ Examples:
   mote compare model.onnx net.mote --data samples.npy
   mote compare model.onnx net.mote --data samples.npy --worst 5
   mote compare model.onnx net.mote --data samples.npy --floor-db 15     exit 1 if a layer is below 15 dB
+  mote compare model.tflite net.mote --golden dump/                     exit 1 if a byte differs
 
 Below some 10 dB a layer loses much of its information. Keep such layers in float with
 `mote convert --keep-float NODE`, or calibrate with more, or more typical, data.")]
@@ -27,8 +28,12 @@ pub(super) struct Args {
     /// A .mote file.
     file: PathBuf,
     /// Samples to compare on; labels are not needed.
-    #[arg(long, value_name = "DATA")]
-    data: PathBuf,
+    #[arg(long, value_name = "DATA", required_unless_present = "golden")]
+    data: Option<PathBuf>,
+    /// Compare byte for byte with what TensorFlow Lite computed: a dump of its tensors (safetensors, keys like s31.t22), or
+    /// the folder with its layers.safetensors; inputs.npy lies beside it.
+    #[arg(long, value_name = "DUMP", conflicts_with_all = ["data", "worst", "floor_db"])]
+    golden: Option<PathBuf>,
     /// Only the N worst layers, worst first.
     #[arg(long, value_name = "N")]
     worst: Option<usize>,
@@ -50,12 +55,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let model = ModelFile::open(&args.file)?;
+    if let Some(golden) = &args.golden {
+        return compare_golden::run(&args.model, &model, golden, args.json);
+    }
+    let Some(path) = &args.data else { anyhow::bail!("neither --data nor --golden is given") };
     let import = ImportOptions { input_shapes: args.input_shape.iter().cloned().collect(), ..Default::default() };
     let graph = float_network(&args.model, &import, progress)?;
     model.check_same_inputs(&graph, &args.model)?;
     let options =
         args.reading.options_with_record(&model.summary.provenance.normalization, model.labels(), progress)?;
-    let mut data = data::load(&args.data, &InputSpec::of_graph(&graph), &options)?;
+    let mut data = data::load(path, &InputSpec::of_graph(&graph), &options)?;
     data.keep_spread(args.samples.max(1));
     let bar = progress.bar(data.len(), "comparing");
     let layers =

@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod check;
 mod compare;
+mod compare_golden;
 mod completions;
 mod convert;
 mod convert_args;

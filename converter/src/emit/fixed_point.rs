@@ -8,12 +8,13 @@ pub fn multiplier(real: f64) -> Option<Multiplier> {
     (0.0..f64::from(1 << 30)).contains(&real).then(|| Multiplier::from_real(real))
 }
 
-/// A real value as a stored int8: half away from zero, clamped.
+/// A real value as a stored int8: divided in single precision as the device and the reference kernels do, half away from
+/// zero, clamped.
 pub fn stored(real: f32, scale: f32, zero_point: i8) -> i8 {
     if real.is_nan() {
         return zero_point;
     }
-    let steps = (f64::from(real) / f64::from(scale)).round();
+    let steps = f64::from((real / scale).round());
     (steps + f64::from(zero_point)).clamp(-128.0, 127.0) as i8
 }
 

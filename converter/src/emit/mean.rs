@@ -3,8 +3,8 @@
 use super::EmitError;
 use super::context::NodeContext;
 use crate::ir::DType;
-use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Mean, MeanF32};
+use mote_runtime::format::instruction::{Mean, MeanF32, Multiplier};
+use mote_runtime::format::{Instruction, Rounding};
 
 pub fn emit(n: &mut NodeContext, axes: &[usize]) -> Result<(), EmitError> {
     let x_id = n.input(0)?;
@@ -19,7 +19,10 @@ pub fn emit(n: &mut NodeContext, axes: &[usize]) -> Result<(), EmitError> {
     match n.x_dtype()? {
         DType::I8 => {
             let (from, to) = (n.affine(x_id)?, n.affine(n.node.output)?);
-            let scale = n.multiplier(f64::from(from.scale) / (f64::from(to.scale) * count as f64))?;
+            let scale = match n.context.options.rounding {
+                Rounding::Single => n.multiplier(f64::from(from.scale) / (f64::from(to.scale) * count as f64))?,
+                Rounding::Tflite => divided(n.multiplier(f64::from(from.scale) / f64::from(to.scale))?, count),
+            };
             n.push(Instruction::Mean(Mean {
                 x,
                 y,
@@ -47,6 +50,14 @@ pub fn emit(n: &mut NodeContext, axes: &[usize]) -> Result<(), EmitError> {
     Ok(())
 }
 
+/// A factor over the number of elements, as the TensorFlow Lite reference kernel divides it: integers, towards zero.
+fn divided(factor: Multiplier, count: usize) -> Multiplier {
+    let count = count.max(1) as u64;
+    let shift = count.ilog2().min(32).min((31 + i32::from(factor.shift)).max(0) as u32);
+    let multiplier = (i64::from(factor.multiplier) << shift) / count as i64;
+    Multiplier { multiplier: multiplier as i32, shift: factor.shift - shift as i8 }
+}
+
 /// Elements before, of and after the reduced axes, if no axis above size 1 stands between them.
 fn split(shape: &[usize], axes: &[usize]) -> Option<[usize; 3]> {
     let reduced: Vec<usize> = axes.iter().copied().filter(|&axis| shape.get(axis).is_some_and(|&n| n != 1)).collect();
@@ -68,6 +79,15 @@ mod tests {
     #[test]
     fn global_pooling_averages_pixels() {
         assert_eq!(split(&[1, 7, 5, 64], &[1, 2]), Some([1, 35, 64]));
+    }
+
+    #[test]
+    fn the_reference_divides_the_mantissa() {
+        let one = Multiplier { multiplier: 1 << 30, shift: 1 };
+        assert_eq!(divided(one, 64), Multiplier { multiplier: 1 << 30, shift: -5 });
+        assert_eq!(divided(one, 3), Multiplier { multiplier: 715_827_882, shift: 0 });
+        let small = Multiplier { multiplier: 1 << 30, shift: -30 };
+        assert_eq!(divided(small, 4), Multiplier { multiplier: 1 << 29, shift: -31 });
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod copy;
 mod elementwise;
 mod fixed_point;
 mod fully_connected;
+mod lstm;
 mod mean;
 mod node;
 mod pool;

@@ -1,7 +1,7 @@
 //! Which emitter writes which op.
 
 use super::context::{Context, NodeContext};
-use super::{EmitError, conv2d, copy, elementwise, fully_connected, mean, pool, softmax, unary};
+use super::{EmitError, conv2d, copy, elementwise, fully_connected, lstm, mean, pool, softmax, unary};
 use crate::ir::{NodeId, Op};
 
 impl Context<'_> {
@@ -32,6 +32,8 @@ impl Context<'_> {
             Op::Softmax { axis } => softmax::emit(context, *axis),
             Op::Unary(function) => unary::emit(context, *function),
             Op::FakeQuantize { .. } => Err(context.error("exists only before quantization: this is a bug")),
+            Op::Table { table, .. } => unary::emit_table(context, table),
+            Op::Lstm { cell_clip } => lstm::emit(context, *cell_clip),
             Op::Concat { axis } => copy::emit_concat(context, *axis),
             Op::Slice { start, step, .. } => copy::emit_slice(context, start, step),
             Op::Reshape => copy::emit_whole(context),

@@ -26,6 +26,20 @@ pub fn emit(n: &mut NodeContext, function: Unary) -> Result<(), EmitError> {
     Ok(())
 }
 
+/// A table that the source network brought along.
+pub fn emit_table(n: &mut NodeContext, table: &[i8; 256]) -> Result<(), EmitError> {
+    let x_id = n.input(0)?;
+    let (x, y, len) = (n.offset(x_id)?, n.offset(n.node.output)?, n.size(n.value(x_id).elements())?);
+    match n.x_dtype()? {
+        DType::I8 => {
+            let table = n.context.weights.add_i8(table);
+            n.push(Instruction::Lookup(Lookup { x, y, len, table }));
+            Ok(())
+        }
+        other => n.unsupported_dtype(other),
+    }
+}
+
 pub fn emit_quantize(n: &mut NodeContext) -> Result<(), EmitError> {
     let x_id = n.input(0)?;
     let to = n.affine(n.node.output)?;

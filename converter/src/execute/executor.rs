@@ -203,7 +203,7 @@ impl Executor {
             }
             Op::Reshape => operand(0)?.reshaped(&shape),
             Op::Transpose { perm } => shape::transpose(operand(0)?, perm),
-            Op::Quantize | Op::Dequantize | Op::Requantize => {
+            Op::Quantize | Op::Dequantize | Op::Requantize | Op::Table { .. } | Op::Lstm { .. } => {
                 return Err(fail("exists only after quantization and has no float meaning".into()));
             }
         };

@@ -1,6 +1,6 @@
 //! What can be wrong with a source file, whatever its format.
 
-use super::onnx;
+use super::{onnx, tflite};
 use std::fmt;
 
 /// A node that cannot be expressed in the graph IR.
@@ -40,6 +40,8 @@ pub(super) fn list(nodes: &[UnsupportedNode]) -> String {
 pub enum ImportError {
     #[error(transparent)]
     Onnx(#[from] onnx::ImportError),
+    #[error(transparent)]
+    Tflite(#[from] tflite::ImportError),
 }
 
 impl ImportError {
@@ -47,7 +49,8 @@ impl ImportError {
     pub fn unsupported(&self) -> Option<&[UnsupportedNode]> {
         match self {
             Self::Onnx(onnx::ImportError::Unsupported(nodes)) => Some(nodes),
-            Self::Onnx(_) => None,
+            Self::Tflite(tflite::ImportError::Unsupported(nodes)) => Some(nodes),
+            Self::Onnx(_) | Self::Tflite(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod error;
 pub mod onnx;
+pub mod tflite;
 
 pub use error::{ImportError, UnsupportedNode};
 
@@ -79,12 +80,15 @@ pub enum Format {
         /// Opset of the default domain.
         opset: i64,
     },
+    /// A flatbuffer of TensorFlow Lite's schema, version 3.
+    Tflite,
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Onnx { opset } => write!(f, "ONNX opset {opset}"),
+            Self::Tflite => f.write_str("TensorFlow Lite"),
         }
     }
 }
@@ -111,6 +115,10 @@ pub struct Imported {
 
 /// Imports a file of any supported format.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
+    if tflite::is_tflite(bytes) {
+        let tflite::Imported { network, producer, warnings, .. } = tflite::import(bytes, options)?;
+        return Ok(Imported { network, info: SourceInfo { format: Format::Tflite, producer, warnings } });
+    }
     let onnx::Imported { graph, opset, producer, warnings } = onnx::import(bytes, options)?;
     let network = if graph.has_fake_quantization() { Network::FakeQuantized(graph) } else { Network::Float(graph) };
     let info = SourceInfo { format: Format::Onnx { opset }, producer, warnings };

@@ -75,6 +75,12 @@ impl Facts {
             MeanF32(op) => plain(vec![op.outer, op.n, op.inner], vec![op.outer, op.inner], op.y, 4),
             SoftmaxF32(op) => same(vec![op.rows, op.depth], op.y, 4),
             UnaryF32(op) => same(vec![op.len], op.y, 4),
+            Lstm(op) => {
+                let facts = plain(vec![op.steps, op.in_n], vec![op.steps, op.units], op.y, 1);
+                let weights = 4 * u64::from(op.units) * (u64::from(op.in_n) + u64::from(op.units));
+                let weight_bytes = saturate(weights + 32 * u64::from(op.units));
+                Self { macs: weights * u64::from(op.steps), weight_bytes, ..facts }
+            }
         }
     }
 

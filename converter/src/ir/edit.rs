@@ -151,6 +151,7 @@ impl Graph {
             visit(&mut node.output);
         }
         self.outputs.iter_mut().for_each(|p| visit(&mut p.value));
+        self.state.iter_mut().for_each(&mut visit);
         let mut values: Vec<_> = std::mem::take(&mut self.values).into_iter().map(Some).collect();
         self.values = order.into_iter().filter_map(|id| values[id].take()).collect();
     }

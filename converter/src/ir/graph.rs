@@ -82,6 +82,8 @@ pub struct Graph {
     pub inputs: Vec<Port>,
     /// What the caller takes.
     pub outputs: Vec<Port>,
+    /// Values that keep their content between runs: nodes that name them read and write them.
+    pub state: Vec<ValueId>,
 }
 
 impl Graph {

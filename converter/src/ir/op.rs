@@ -108,6 +108,13 @@ pub enum Op {
     },
     /// A function of each element. ReLU, ReLU6 and Clip are `Unary::Clamp`.
     Unary(Unary),
+    /// A function of each int8 element, as a table: entry `x + 128`. Only after quantization.
+    Table {
+        /// What the table approximates.
+        function: Unary,
+        /// Stored results.
+        table: Box<[i8; 256]>,
+    },
     /// Joins all inputs along `axis`.
     Concat {
         /// Which.
@@ -121,6 +128,13 @@ pub enum Op {
         end: Vec<usize>,
         /// Distance, per axis.
         step: Vec<usize>,
+    },
+    /// Long short-term memory, int8 with an int16 cell: `x [1, steps, in]` -> `[1, steps, units]`. Operands: `x`, state
+    /// `cell [1, units]`, state `hidden [1, units]`, then for the input, forget, candidate and output gate weights
+    /// `[units, in]`, weights `[units, units]` and bias `[units]`.
+    Lstm {
+        /// Bound of the cell's magnitude in real values; 0 for none.
+        cell_clip: f32,
     },
     /// Same elements in the same order, another shape (that of the output value).
     Reshape,
@@ -159,9 +173,10 @@ impl Op {
             Self::Mean { .. } => "mean",
             Self::Pad { .. } => "pad",
             Self::Softmax { .. } => "softmax",
-            Self::Unary(_) => "unary",
+            Self::Unary(_) | Self::Table { .. } => "unary",
             Self::Concat { .. } => "concat",
             Self::Slice { .. } => "slice",
+            Self::Lstm { .. } => "lstm",
             Self::Reshape => "reshape",
             Self::Transpose { .. } => "transpose",
             Self::FakeQuantize { .. } => "fake_quantize",

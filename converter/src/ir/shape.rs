@@ -201,7 +201,9 @@ pub fn infer_shape(op: &Op, inputs: &[&[usize]], declared: Option<&[usize]>) -> 
             }
             x.to_vec()
         }
-        Op::Unary(_) | Op::FakeQuantize { .. } | Op::Quantize | Op::Dequantize | Op::Requantize => x.to_vec(),
+        Op::Unary(_) | Op::Table { .. } | Op::FakeQuantize { .. } | Op::Quantize | Op::Dequantize | Op::Requantize => {
+            x.to_vec()
+        }
         Op::Concat { axis } => concat(*axis, inputs)?,
         Op::Slice { start, end, step } => {
             if start.len() != x.len() || end.len() != x.len() || step.len() != x.len() {
@@ -224,6 +226,7 @@ pub fn infer_shape(op: &Op, inputs: &[&[usize]], declared: Option<&[usize]>) -> 
             }
             target.to_vec()
         }
+        Op::Lstm { .. } => lstm(inputs)?,
         Op::Transpose { perm } => {
             if !is_permutation(perm, x.len()) {
                 return Err(attribute(name, "perm", perm, x));
@@ -241,6 +244,7 @@ fn arity(op: &Op, got: usize) -> Result<(), ShapeError> {
         Op::Add { .. } | Op::Mul { .. } => ("2", got == 2),
         Op::ScaleShift => ("3", got == 3),
         Op::Concat { .. } => ("1 or more", got >= 1),
+        Op::Lstm { .. } => ("15", got == 15),
         _ => ("1", got == 1),
     };
     if fits { Ok(()) } else { Err(ShapeError::Arity { op: op.name(), expected, got }) }
@@ -268,6 +272,21 @@ fn bias(op: &'static str, out: usize, inputs: &[&[usize]]) -> Result<(), ShapeEr
         Some(&bias) if bias != [out] => Err(mismatch(op, "bias and weights [out, ..]", bias, inputs[1])),
         _ => Ok(()),
     }
+}
+
+fn lstm(inputs: &[&[usize]]) -> Result<Vec<usize>, ShapeError> {
+    let (&[1, steps, in_n], &[1, units]) = (inputs[0], inputs[1]) else {
+        return Err(mismatch("lstm", "x must be [1, steps, in] and the cell [1, units]", inputs[0], inputs[1]));
+    };
+    if inputs[2] != [1, units] {
+        return Err(mismatch("lstm", "cell and hidden state", inputs[1], inputs[2]));
+    }
+    for gate in inputs[3..].chunks_exact(3) {
+        if gate[0] != [units, in_n] || gate[1] != [units, units] || gate[2] != [units] {
+            return Err(mismatch("lstm", "a gate's weights [units, in] and [units, units]", gate[0], gate[1]));
+        }
+    }
+    Ok(vec![1, steps, units])
 }
 
 fn concat(axis: usize, inputs: &[&[usize]]) -> Result<Vec<usize>, ShapeError> {

@@ -31,6 +31,8 @@ pub enum VerifyError {
     PortShape { port: String, source_shape: Vec<usize>, source_axes: Vec<usize>, stored: Vec<usize> },
     #[error("input `{port}` is {what}")]
     Input { port: String, what: &'static str },
+    #[error("state `{value}` is also made by something else")]
+    State { value: String },
     #[error("output `{port}` is value `{value}`, which nothing makes")]
     Unmade { port: String, value: String },
     #[error("output `{port}` does not depend on any input: value `{value}` is constant; remove the output")]
@@ -57,6 +59,11 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
         check_port(graph, port)?;
         if let Some(what) = made[port.value.0].replace("an input") {
             return Err(VerifyError::Input { port: port.name.clone(), what });
+        }
+    }
+    for state in &graph.state {
+        if made[state.0].replace("a state").is_some() {
+            return Err(VerifyError::State { value: graph.value(*state).name.clone() });
         }
     }
     for node in &graph.nodes {
@@ -116,6 +123,9 @@ fn check_ids(graph: &Graph) -> Result<(), VerifyError> {
         if let Some(&ValueId(value)) = bad {
             return Err(VerifyError::Dangling { node: node.name.clone(), value, values });
         }
+    }
+    if let Some(&ValueId(value)) = graph.state.iter().find(|id| id.0 >= values) {
+        return Err(VerifyError::Dangling { node: "state".into(), value, values });
     }
     match graph.inputs.iter().chain(&graph.outputs).find(|p| p.value.0 >= values) {
         Some(port) => Err(VerifyError::DanglingPort { port: port.name.clone(), value: port.value.0, values }),

@@ -48,7 +48,7 @@ fn constant_result(graph: &Graph, node: &Node) -> Result<Option<Tensor>, PassErr
         Op::Reshape => Some(operands[0].reshaped(shape)),
         Op::Transpose { perm } => Some(operands[0].permuted(perm)),
         Op::Slice { start, step, .. } => Some(sliced(operands[0], start, step, shape)),
-        Op::Quantize | Op::Dequantize | Op::Requantize => None,
+        Op::Quantize | Op::Dequantize | Op::Requantize | Op::Table { .. } | Op::Lstm { .. } => None,
         _ if operands.iter().all(|t| t.as_f32().is_some()) => Some(computed(graph, node)?),
         _ => None,
     })

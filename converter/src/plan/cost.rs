@@ -13,6 +13,12 @@ pub fn macs(graph: &Graph, node: &Node) -> u64 {
             }
             None => 0,
         },
+        Op::Lstm { .. } => match node.inputs.as_slice() {
+            [_, _, _, x, h, ..] => {
+                4 * (size(*x) + size(*h)) * graph.value(node.output).shape.get(1).copied().unwrap_or(1) as u64
+            }
+            _ => 0,
+        },
         Op::ScaleShift => size(node.output),
         _ => 0,
     }

@@ -6,7 +6,7 @@ use crate::ir::{Graph, NodeId, ValueId};
 /// Steps during which a value's bytes must not change, both ends included.
 ///
 /// At step 0 the caller fills the inputs; node `order[i]` runs at step `i + 1`; at the last step the caller reads the
-/// outputs.
+/// outputs. State lives from the first step to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     /// The step that writes the value.
@@ -28,6 +28,11 @@ pub fn lifetimes(graph: &Graph, order: &[NodeId]) -> Result<Vec<Option<Lifetime>
     for port in &graph.inputs {
         lives[port.value.0] = Some(Lifetime { first: 0, last: 0 });
     }
+    // Nothing may be put over what the next run will read.
+    let whole_run = Lifetime { first: 0, last: order.len() + 1 };
+    for state in &graph.state {
+        lives[state.0] = Some(whole_run);
+    }
     for (step, &node) in order.iter().enumerate().map(|(i, n)| (i + 1, n)) {
         let node = &graph.nodes[node.0];
         for &operand in &node.inputs {
@@ -35,7 +40,7 @@ pub fn lifetimes(graph: &Graph, order: &[NodeId]) -> Result<Vec<Option<Lifetime>
                 continue;
             }
             match &mut lives[operand.0] {
-                Some(life) => life.last = step,
+                Some(life) => life.last = life.last.max(step),
                 None => return Err(unavailable(graph, &node.name, operand)),
             }
         }

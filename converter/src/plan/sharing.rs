@@ -40,7 +40,7 @@ pub struct Group {
 pub fn in_place_operands(graph: &Graph, node: NodeId) -> Vec<ValueId> {
     let node = &graph.nodes[node.0];
     let candidates = match node.op {
-        Op::Unary(_) | Op::Softmax { .. } | Op::Requantize | Op::Quantize => 1,
+        Op::Unary(_) | Op::Table { .. } | Op::Softmax { .. } | Op::Requantize | Op::Quantize => 1,
         Op::Add { .. } | Op::Mul { .. } => 2,
         _ => 0,
     };

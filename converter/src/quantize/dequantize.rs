@@ -21,6 +21,11 @@ pub fn dequantized(quant: &QuantGraph) -> Graph {
     let conversions = |op: &Op| matches!(op, Op::Quantize | Op::Dequantize | Op::Requantize);
     let (dropped, kept) = std::mem::take(&mut graph.nodes).into_iter().partition(|node| conversions(&node.op));
     graph.nodes = kept;
+    for node in &mut graph.nodes {
+        if let Op::Table { function, .. } = node.op {
+            node.op = Op::Unary(function);
+        }
+    }
     // In execution order, so that of two conversions in a row the first one's operand remains.
     let dropped: Vec<crate::ir::Node> = dropped;
     for (i, node) in dropped.iter().enumerate() {

@@ -99,6 +99,7 @@ impl<'a> Lower<'a> {
             nodes: Vec::with_capacity(source.nodes.len()),
             inputs: source.inputs.clone(),
             outputs: source.outputs.clone(),
+            state: source.state.clone(),
         };
         Self {
             source,
@@ -310,9 +311,12 @@ fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
         Op::ScaleShift => {
             Err(node_error(node, "internal error: the passes must turn this into mul and add; please report".into()))
         }
-        Op::FakeQuantize { .. } | Op::Quantize | Op::Dequantize | Op::Requantize => {
-            Err(node_error(node, "the graph is quantized already".into()))
-        }
+        Op::FakeQuantize { .. }
+        | Op::Quantize
+        | Op::Dequantize
+        | Op::Requantize
+        | Op::Table { .. }
+        | Op::Lstm { .. } => Err(node_error(node, "the graph is quantized already".into())),
         _ => Ok(()),
     }
 }

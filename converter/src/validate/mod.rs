@@ -3,9 +3,11 @@
 pub mod accuracy;
 mod compare;
 pub mod evaluate;
+mod golden;
 mod layers;
 mod session;
 
 pub use compare::{LayerError, Similarity};
+pub use golden::{GoldenError, GoldenTensor, Outcome, compare_golden};
 pub use layers::{LayersError, compare_file};
 pub use session::{Runner, Session, SessionError, source_shape};

@@ -68,7 +68,7 @@ impl Session {
     }
 }
 
-/// A model and an arena of exactly the planned size.
+/// A model and an arena of exactly the planned size. State of recurrent layers is reset before every run.
 #[derive(Debug)]
 pub struct Runner<'s> {
     model: Model<'s>,
@@ -121,6 +121,15 @@ impl<'s> Runner<'s> {
 
     /// Runs on stored bytes (int8 or float32, stored order) and gives stored bytes back.
     pub fn run_raw(&mut self, inputs: &[&[u8]]) -> Result<Vec<Vec<u8>>, SessionError> {
+        self.run_raw_observed(inputs, &mut |_, _, _| {})
+    }
+
+    /// As [`Self::run_raw`], observed as [`Self::run_observed`].
+    pub fn run_raw_observed(
+        &mut self,
+        inputs: &[&[u8]],
+        observe: &mut dyn FnMut(usize, &Instruction, &[u8]),
+    ) -> Result<Vec<Vec<u8>>, SessionError> {
         check_count(self.inputs(), inputs.len())?;
         let mut engine = engine(&self.model, &mut self.arena);
         for (index, given) in inputs.iter().enumerate() {
@@ -131,7 +140,7 @@ impl<'s> Runner<'s> {
             }
             stored.copy_from_slice(given);
         }
-        engine.run();
+        engine.run_with(&mut After(observe));
         Ok((0..self.model.outputs().len()).map(|i| engine.output_bytes(i).to_vec()).collect())
     }
 

@@ -1,7 +1,15 @@
 //! Where the shared test material is, and what happens when it is not there.
 
+#[allow(dead_code, reason = "not every test damages files")]
+pub mod mutate;
+#[allow(dead_code, reason = "not every test reads arrays")]
+pub mod npy;
+#[allow(dead_code, reason = "not every test makes files")]
+pub mod tflite;
+
 use std::path::{Path, PathBuf};
 
+#[allow(dead_code, reason = "not every test needs the material")]
 /// Folder of the shared test material: `$MOTE_DATA`, else `shared/data` beside the repository.
 ///
 /// Says on stderr what is skipped when it is missing.

@@ -5,8 +5,10 @@
 //! stored output (the fused activation), `min <= max`.
 
 mod float;
+mod lstm;
 
 pub use float::*;
+pub use lstm::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -258,7 +260,8 @@ pub struct Pool2d {
 
 /// Mean over the middle axis of `x [outer, n, inner]` on int8:
 /// `y [outer, inner] = clamp(requantize(sum(x) - n * x_zero_point, scale) + y_zero_point)`, with
-/// `scale = x_scale / (y_scale * n)`. Global average pooling is `outer = 1`, `n = h * w`, `inner = c`.
+/// `scale = x_scale / (y_scale * n)`, with [`Rounding::Tflite`](super::Rounding) divided as the reference kernel does, so that
+/// the mantissa may be below `2^30`. Global average pooling is `outer = 1`, `n = h * w`, `inner = c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Mean {
@@ -451,6 +454,7 @@ pub enum Instruction {
     MeanF32(MeanF32),
     SoftmaxF32(SoftmaxF32),
     UnaryF32(UnaryF32),
+    Lstm(Lstm),
 }
 
 impl Instruction {
@@ -482,6 +486,7 @@ impl Instruction {
             Self::MeanF32(_) => "mean_f32",
             Self::SoftmaxF32(_) => "softmax_f32",
             Self::UnaryF32(_) => "unary_f32",
+            Self::Lstm(_) => "lstm",
         }
     }
 }

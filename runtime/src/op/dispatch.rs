@@ -85,6 +85,15 @@ kernels! {
     #[cfg(feature = "f32")] MeanF32 = 22 in f32::mean;
     #[cfg(feature = "f32")] SoftmaxF32 = 23 in f32::softmax;
     #[cfg(feature = "f32")] UnaryF32 = 24 in f32::unary;
+    Lstm = 25 in lstm;
+}
+
+/// Sets what the instruction keeps between runs to its initial value; most keep nothing.
+pub(crate) fn reset<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
+    match instruction {
+        Instruction::Lstm(op) if O::KERNELS.contains(Kernel::Lstm) => super::lstm::reset(op, memory),
+        _ => Some(()),
+    }
 }
 
 fn take<'m, T: Deserialize<'m>>(bytes: &'m [u8], kind: fn(T) -> Instruction) -> Result<(Instruction, &'m [u8]), Fault> {

@@ -13,6 +13,7 @@ pub mod dequantize;
 pub mod f32;
 pub mod fully_connected;
 pub mod lookup;
+pub mod lstm;
 pub mod max_pool2d;
 pub mod mean;
 pub mod mul;

@@ -188,7 +188,35 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
             x_shape: [1, 1, 2, 3, 4, 5],
             axes: [0, 1, 3, 5, 2, 4],
         }),
+        Instruction::Lstm(Lstm {
+            x,
+            y,
+            cell: 960,
+            hidden: 1000,
+            steps: 3,
+            in_n: 5,
+            units: 4,
+            input: lstm_gate(0),
+            forget: lstm_gate(1),
+            candidate: lstm_gate(2),
+            output: lstm_gate(3),
+            cell_integer_bits: 3,
+            cell_clip: 20_000,
+            hidden_scale: Multiplier { shift: -21, ..SCALE },
+            hidden_zero_point: -3,
+        }),
     ]
+}
+
+fn lstm_gate(index: u32) -> LstmGate {
+    LstmGate {
+        weights_x: at::BYTES + 20 * index,
+        weights_h: at::BYTES + 80 + 16 * index,
+        bias_x: at::BIAS + 16 * index,
+        bias_h: at::BIAS,
+        scale_x: SCALE,
+        scale_h: SCALE,
+    }
 }
 
 /// One instruction of each float32 kind.
