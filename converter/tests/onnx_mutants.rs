@@ -33,12 +33,21 @@ fn mutant(original: &[u8], places: &[usize], random: &mut XorShift) -> Vec<u8> {
 
 #[test]
 fn damaged_files_give_errors() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits-cnn/model.onnx");
+    damage("digits-cnn", "../models/digits-cnn/model.onnx");
+}
+
+#[test]
+fn damaged_quantized_files_give_errors() {
+    damage("digits_qdq_u8", "tests/quantized_onnx/digits_qdq_u8.onnx");
+    damage("digits_qlinear_u8", "tests/quantized_onnx/digits_qlinear_u8.onnx");
+}
+
+fn damage(name: &str, path: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let original = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let places = structure(&original);
     let n = count(300);
-    let (converted, faults) =
-        survive("digits-cnn", &original, n, 0x5eed, &|bytes, random| mutant(bytes, &places, random));
+    let (converted, faults) = survive(name, &original, n, 0x5eed, &|bytes, random| mutant(bytes, &places, random));
     eprintln!("{converted} of {n} mutants still convert");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(converted > 0 && converted < n, "{converted} of {n} mutants convert: they do not test the importer");

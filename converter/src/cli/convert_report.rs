@@ -28,6 +28,9 @@ impl Report<'_> {
     }
 
     fn cross_check(&self) -> String {
+        if self.converted.built.came_quantized {
+            return "none: the network came quantized".into();
+        }
         let Some(check) = &self.converted.built.cross_check else { return "not asked for".into() };
         if let Some(why) = &check.not_checked {
             return format!("not done: {why}");

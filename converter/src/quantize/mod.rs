@@ -1,7 +1,8 @@
 //! `Graph -> QuantGraph`: ranges from calibration data, scales and zero points for every value, int8 weights.
 //!
 //! [`calibrate()`] watches the float network on real inputs and chooses a [`Range`] for every value; [`quantize`] turns
-//! ranges into scales and zero points, weights into int8, and puts conversions where precision changes.
+//! ranges into scales and zero points, weights into int8, and puts conversions where precision changes. [`adopt()`] takes
+//! all of that from a graph that came quantized.
 
 mod adopt;
 mod calibrate;

@@ -1,6 +1,6 @@
 """Makes the quantized ONNX files beside this script, and what ONNX Runtime computes with them.
 
-    pip install onnx==1.16.2 onnxruntime==1.32.0 numpy
+    pip install onnx==1.16.2 onnxruntime==1.32.0 numpy ml_dtypes sympy
     python make.py [MOTE_DATA]
 
 Without optimisations ONNX Runtime computes QDQ networks in float between the roundings, which is what ONNX says. (With
@@ -43,6 +43,9 @@ def make(name, source, calibration, samples, **options):
     path = here / f"{name}.onnx"
     quantize_static(prepared, path, Reader(input_name, calibration), **options)
     prepared.unlink()
+    model = onnx.load(path)
+    del model.graph.value_info[:]  # shapes that follow from the rest
+    onnx.save(model, path)
     np.save(here / f"{name}.npy", outputs(path, samples).astype(np.float32))
     print(name, path.stat().st_size, sorted({n.op_type for n in onnx.load(path).graph.node}))
 
