@@ -300,7 +300,7 @@ fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
         Op::ScaleShift => {
             Err(node_error(node, "internal error: the passes must turn this into mul and add; please report".into()))
         }
-        Op::Quantize | Op::Dequantize | Op::Requantize | Op::Table { .. } | Op::Lstm { .. } => {
+        Op::Quantize | Op::Dequantize | Op::Requantize | Op::Table { .. } | Op::Lstm { .. } | Op::Sub { .. } => {
             Err(node_error(node, "the graph is quantized already".into()))
         }
         _ => Ok(()),
