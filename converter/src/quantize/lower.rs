@@ -316,6 +316,7 @@ fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
         | Op::Dequantize
         | Op::Requantize
         | Op::Table { .. }
+        | Op::Sub { .. }
         | Op::Lstm { .. } => Err(node_error(node, "the graph is quantized already".into())),
         _ => Ok(()),
     }

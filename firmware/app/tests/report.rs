@@ -145,8 +145,8 @@ fn a_damaged_model_is_refused_with_numbers() {
     let mut model = negation(!7);
     model[4] = 9;
     let (outcome, text) = run_on_fake(&model, &[], 4096);
-    assert_eq!(outcome, Err(Failure::Load(LoadError::Version { found: 9, supported: 1 })));
-    assert!(text.contains("\nstatus failed load Version { found: 9, supported: 1 }\nend 2 "), "{text}");
+    assert_eq!(outcome, Err(Failure::Load(LoadError::Version { found: 9, supported: 2 })));
+    assert!(text.contains("\nstatus failed load Version { found: 9, supported: 2 }\nend 2 "), "{text}");
 }
 
 #[test]
