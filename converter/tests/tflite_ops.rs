@@ -108,21 +108,11 @@ fn binary(code: i32, b_shape: &[i32]) {
 }
 
 #[test]
-fn addition_and_multiplication() {
-    for code in [0, 18] {
+fn addition_subtraction_and_multiplication() {
+    for code in [0, 18, 41] {
         binary(code, &[1, 4, 3, 2]);
         binary(code, &[1, 1, 1, 2]);
     }
-}
-
-#[test]
-fn subtraction_in_float() {
-    let mut n = Net::new();
-    let a = n.tensor(&[1, 6], fb::F32, None);
-    let b = n.tensor(&[1, 6], fb::F32, None);
-    let y = n.tensor(&[1, 6], fb::F32, None);
-    n.op(41, &[a, b], &[y], None);
-    check(&n.bytes(&[a, b], &[y]), true, 1.0);
 }
 
 #[test]

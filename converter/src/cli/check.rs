@@ -28,7 +28,7 @@ Examples:
 Sizes of a network that is not converted yet are those of int8. Exit 1 if a node is not supported, or the model
 does not fit the board that --board names.")]
 pub(super) struct Args {
-    /// An .onnx network or a .mote file.
+    /// An .onnx or .tflite network, or a .mote file.
     model: PathBuf,
     /// Only this board: a name, an alias, or the path of a board.toml [default: all that are built in].
     #[arg(long, value_name = "BOARD")]

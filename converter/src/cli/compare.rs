@@ -23,7 +23,7 @@ Examples:
 Below some 10 dB a layer loses much of its information. Keep such layers in float with
 `mote convert --keep-float NODE`, or calibrate with more, or more typical, data.")]
 pub(super) struct Args {
-    /// The float network that the file was converted from.
+    /// The network that the file was converted from.
     model: PathBuf,
     /// A .mote file.
     file: PathBuf,

@@ -20,6 +20,7 @@ Examples:
   mote convert model.onnx --calibrate images.npy --normalize unit --data-layout nhwc -o net.mote
   mote convert model.onnx --calibrate train/ --normalize imagenet --resize --eval test/ -o net.mote
   mote convert model.onnx --calibrate x.npy --method percentile:99.99 --keep-float '/head/*' -o net.mote
+  mote convert model.tflite -o net.mote                        an int8 network: nothing to calibrate
   mote convert model.onnx --precision f16 -o net.mote          float kernels, half-size weights, no calibration
 
 Calibrate on a hundred or more typical samples, other than those that accuracy is measured on: --skip and --limit

@@ -3,6 +3,7 @@
 use super::convert::Converted;
 use super::convert_args::method_text;
 use super::table::{count, facts, kib, percent};
+use crate::import::Format;
 use crate::quantize::Method;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -28,10 +29,7 @@ impl Report<'_> {
     }
 
     fn cross_check(&self) -> String {
-        if self.converted.built.came_quantized {
-            return "none: the network came quantized".into();
-        }
-        let Some(check) = &self.converted.built.cross_check else { return "not asked for".into() };
+        let Some(check) = &self.converted.built.cross_check else { return self.no_cross_check().into() };
         if let Some(why) = &check.not_checked {
             return format!("not done: {why}");
         }
@@ -39,6 +37,14 @@ impl Report<'_> {
         let mut text = format!("agrees with tract, at most {worst:.1e} of the largest output apart");
         check.adjusted.iter().for_each(|what| text.extend(["; ", what]));
         text
+    }
+
+    fn no_cross_check(&self) -> &'static str {
+        match self.converted.built.source.format {
+            Format::Onnx { .. } if self.converted.built.came_quantized => "none: the network came quantized",
+            Format::Onnx { .. } => "not asked for",
+            _ => "none: there is no second implementation of this format",
+        }
     }
 
     fn calibration(&self) -> String {

@@ -80,7 +80,7 @@ fn import_hint(error: &ImportError) -> Option<String> {
                 .into(),
         ),
         ImportError::Onnx(onnx::ImportError::NotOnnx { .. }) => {
-            Some("export the network with torch.onnx.export or tf2onnx".into())
+            Some("give an .onnx file as torch.onnx.export writes it, or a .tflite file".into())
         }
         _ => None,
     }

@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DATA")]
     data: PathBuf,
     /// The float network to put beside it.
-    #[arg(long, value_name = "MODEL.onnx")]
+    #[arg(long, value_name = "MODEL")]
     float: Option<PathBuf>,
     /// Shapes of inputs that the float network leaves open.
     #[arg(long, value_name = "NAME=SIZES", value_parser = parse_input_shape, requires = "float")]

@@ -21,6 +21,22 @@ pub fn emit_add(n: &mut NodeContext, activation: Activation) -> Result<(), EmitE
     Ok(())
 }
 
+/// Only with the rounding of the TensorFlow Lite reference kernel: networks that are quantized here add instead.
+pub fn emit_sub(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
+    if n.output().dtype != DType::I8 || n.context.options.rounding != Rounding::Tflite {
+        return Err(n.error("only networks that came quantized subtract: add the negated operand instead"));
+    }
+    let pair = Pair::of(n)?;
+    if pair.a != n.input(0)? {
+        return Err(n.error("the first operand must have the shape of the result: expand it in the network"));
+    }
+    let scales = tflite(n, pair.a_affine, pair.b_affine, pair.y_affine)?;
+    for binary in pair.binaries(n, activation)? {
+        n.push(Instruction::Sub(Add { binary, ..scales }));
+    }
+    Ok(())
+}
+
 pub fn emit_mul(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
     if n.output().dtype == DType::F32 {
         return emit_f32(n, activation, Instruction::MulF32);

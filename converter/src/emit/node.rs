@@ -18,6 +18,7 @@ impl Context<'_> {
             Op::ScaleShift => conv2d::emit_scale_shift(context),
             Op::FullyConnected { activation } => fully_connected::emit(context, *activation),
             Op::Add { activation } => elementwise::emit_add(context, *activation),
+            Op::Sub { activation } => elementwise::emit_sub(context, *activation),
             Op::Mul { activation } => elementwise::emit_mul(context, *activation),
             Op::AveragePool2d { kernel, stride, dilation, pads, count_include_pad } => {
                 let shape = pool::Shape { kernel: *kernel, stride: *stride, dilation: *dilation, pads: *pads };

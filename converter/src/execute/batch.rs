@@ -15,7 +15,7 @@ fn keeps_batch(graph: &Graph, node: &Node) -> bool {
     let rank = graph.value(node.output).shape.len();
     match &node.op {
         // Leading axes are added on the left when ranks differ: a computed operand's batch axis would slip.
-        Op::Add { .. } | Op::Mul { .. } => {
+        Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } => {
             let fits = |&i: &ValueId| graph.constant(i).is_some() || graph.value(i).shape.len() == rank;
             node.inputs.iter().all(fits) && node.inputs.iter().any(|&i| graph.constant(i).is_none())
         }

@@ -16,6 +16,12 @@ pub(super) fn add(activation: Activation, a: &Array, b: &Array) -> Array {
     Array::from_full(clamp(a.full().add(b.full()), activation), rank)
 }
 
+/// `clamp(a - b)`.
+pub(super) fn sub(activation: Activation, a: &Array, b: &Array) -> Array {
+    let rank = a.rank().max(b.rank());
+    Array::from_full(clamp(a.full().sub(b.full()), activation), rank)
+}
+
 /// `clamp(a * b)`.
 pub(super) fn mul(activation: Activation, a: &Array, b: &Array) -> Array {
     let rank = a.rank().max(b.rank());

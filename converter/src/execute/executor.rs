@@ -2,7 +2,7 @@
 
 use super::batch::allows_batch;
 use super::conv2d::{Conv2d, conv2d};
-use super::elementwise::{add, mul, scale_shift};
+use super::elementwise::{add, mul, scale_shift, sub};
 use super::fully_connected::fully_connected;
 use super::pool2d::{Pool2d, average_pool2d, max_pool2d};
 use super::{Array, ExecuteError, Precision, Target, reduce, shape, softmax, unary};
@@ -178,6 +178,7 @@ impl Executor {
                 fully_connected(*activation, operand(0)?, operand(1)?, operand(2).ok())
             }
             Op::Add { activation } => add(*activation, operand(0)?, operand(1)?),
+            Op::Sub { activation } => sub(*activation, operand(0)?, operand(1)?),
             Op::Mul { activation } => mul(*activation, operand(0)?, operand(1)?),
             Op::ScaleShift => scale_shift(operand(0)?, operand(1)?, operand(2)?),
             Op::AveragePool2d { kernel, stride, dilation, pads, count_include_pad } => {

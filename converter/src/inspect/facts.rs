@@ -38,6 +38,7 @@ impl Facts {
                 dense(op.rows, op.in_n, op.out_n, op.y, 1).constants(op.in_n.into(), op.requantize, op.out_n)
             }
             Add(op) => binary(&op.binary),
+            Sub(op) => binary(&op.binary),
             Mul(op) => binary(&op.binary),
             AveragePool2d(op) | MaxPool2d(op) => pool(op),
             Mean(op) => plain(vec![op.outer, op.n, op.inner], vec![op.outer, op.inner], op.y, 1),

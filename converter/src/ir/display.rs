@@ -80,7 +80,10 @@ fn attributes(op: &Op) -> String {
             parts.push(activation_text(activation));
             parts
         }
-        Op::FullyConnected { activation } | Op::Add { activation } | Op::Mul { activation } => {
+        Op::FullyConnected { activation }
+        | Op::Add { activation }
+        | Op::Sub { activation }
+        | Op::Mul { activation } => {
             vec![activation_text(activation)]
         }
         Op::AveragePool2d { kernel, stride, dilation, pads, count_include_pad } => {

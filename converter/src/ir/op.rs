@@ -53,6 +53,11 @@ pub enum Op {
         /// Fused clamp.
         activation: Activation,
     },
+    /// `a - b`, `b` broadcast to `a`. Networks in real numbers add the negated operand instead.
+    Sub {
+        /// Fused clamp.
+        activation: Activation,
+    },
     /// `a * b` with NumPy broadcasting.
     Mul {
         /// Fused clamp.
@@ -166,6 +171,7 @@ impl Op {
             Self::Conv2d { .. } => "conv2d",
             Self::FullyConnected { .. } => "fully_connected",
             Self::Add { .. } => "add",
+            Self::Sub { .. } => "sub",
             Self::Mul { .. } => "mul",
             Self::ScaleShift => "scale_shift",
             Self::AveragePool2d { .. } => "average_pool2d",

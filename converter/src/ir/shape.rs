@@ -167,7 +167,7 @@ pub fn infer_shape(op: &Op, inputs: &[&[usize]], declared: Option<&[usize]>) -> 
             bias(name, inputs[1][0], inputs)?;
             [head, &inputs[1][..1]].concat()
         }
-        Op::Add { .. } | Op::Mul { .. } => {
+        Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } => {
             broadcast(x, inputs[1]).ok_or_else(|| mismatch(name, "operands do not broadcast", x, inputs[1]))?
         }
         Op::ScaleShift => {
@@ -241,7 +241,7 @@ pub fn infer_shape(op: &Op, inputs: &[&[usize]], declared: Option<&[usize]>) -> 
 fn arity(op: &Op, got: usize) -> Result<(), ShapeError> {
     let (expected, fits) = match op {
         Op::Conv2d { .. } | Op::FullyConnected { .. } => ("2 or 3", got == 2 || got == 3),
-        Op::Add { .. } | Op::Mul { .. } => ("2", got == 2),
+        Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } => ("2", got == 2),
         Op::ScaleShift => ("3", got == 3),
         Op::Concat { .. } => ("1 or more", got >= 1),
         Op::Lstm { .. } => ("15", got == 15),

@@ -109,6 +109,7 @@ fn clamp(op: &Op) -> Option<Activation> {
         Op::Conv2d { activation, .. }
         | Op::FullyConnected { activation }
         | Op::Add { activation }
+        | Op::Sub { activation }
         | Op::Mul { activation } => Some(*activation),
         Op::Unary(Unary::Clamp { min, max }) => Some(Activation { min: *min, max: *max }),
         _ => None,

@@ -9,7 +9,8 @@ pub fn materialize_constants(quant: &mut QuantGraph) {
     let mut index = 0;
     while index < quant.graph.nodes.len() {
         let node = &quant.graph.nodes[index];
-        let from_flash = matches!(node.op, Op::Add { .. } | Op::Mul { .. } | Op::Concat { .. } | Op::Reshape);
+        let from_flash =
+            matches!(node.op, Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } | Op::Concat { .. } | Op::Reshape);
         match node.inputs.first() {
             Some(&x) if !from_flash && quant.graph.constant(x).is_some() => {
                 let (copy, node) = copy_of(quant, x);

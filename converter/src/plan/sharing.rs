@@ -41,7 +41,7 @@ pub fn in_place_operands(graph: &Graph, node: NodeId) -> Vec<ValueId> {
     let node = &graph.nodes[node.0];
     let candidates = match node.op {
         Op::Unary(_) | Op::Table { .. } | Op::Softmax { .. } | Op::Requantize | Op::Quantize => 1,
-        Op::Add { .. } | Op::Mul { .. } => 2,
+        Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } => 2,
         _ => 0,
     };
     let shorter_is_fine = matches!(node.op, Op::Quantize);

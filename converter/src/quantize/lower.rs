@@ -316,7 +316,8 @@ fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
         | Op::Dequantize
         | Op::Requantize
         | Op::Table { .. }
-        | Op::Lstm { .. } => Err(node_error(node, "the graph is quantized already".into())),
+        | Op::Lstm { .. }
+        | Op::Sub { .. } => Err(node_error(node, "the graph is quantized already".into())),
         _ => Ok(()),
     }
 }

@@ -179,7 +179,8 @@ fn add(entry: &mut GoldenTensor, sample: usize, own: Option<&[u8]>, golden: &[u8
 fn overwritten_by(graph: &Graph, value: ValueId) -> Option<(String, ValueId)> {
     let mut readers = graph.nodes.iter().filter(|n| n.inputs.contains(&value));
     let (Some(node), None) = (readers.next(), readers.next()) else { return None };
-    let in_place = matches!(node.op, Op::Add { .. } | Op::Mul { .. } | Op::Table { .. } | Op::Softmax { .. });
+    let in_place =
+        matches!(node.op, Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } | Op::Table { .. } | Op::Softmax { .. });
     let fits = graph.value(node.output).elements() == graph.value(value).elements();
     (in_place && fits).then(|| (node.name.clone(), node.output))
 }

@@ -455,6 +455,7 @@ pub enum Instruction {
     SoftmaxF32(SoftmaxF32),
     UnaryF32(UnaryF32),
     Lstm(Lstm),
+    Sub(Add),
 }
 
 impl Instruction {
@@ -487,6 +488,7 @@ impl Instruction {
             Self::SoftmaxF32(_) => "softmax_f32",
             Self::UnaryF32(_) => "unary_f32",
             Self::Lstm(_) => "lstm",
+            Self::Sub(_) => "sub",
         }
     }
 }

@@ -86,6 +86,7 @@ kernels! {
     #[cfg(feature = "f32")] SoftmaxF32 = 23 in f32::softmax;
     #[cfg(feature = "f32")] UnaryF32 = 24 in f32::unary;
     Lstm = 25 in lstm;
+    Sub = 26 in sub;
 }
 
 /// Sets what the instruction keeps between runs to its initial value; most keep nothing.

@@ -22,6 +22,7 @@ pub mod quantize;
 pub mod requantize;
 pub mod softmax;
 pub mod strided_copy;
+pub mod sub;
 pub mod transpose;
 
 pub mod dispatch;

@@ -102,7 +102,8 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
             y_scale: Multiplier { multiplier: 0, shift: -20 },
         },
     };
-    vec![
+    let sub = (rounding == Rounding::Tflite).then_some(Instruction::Sub(add));
+    let all = vec![
         Instruction::Conv2d(Conv2d {
             x,
             y,
@@ -205,7 +206,8 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
             hidden_scale: Multiplier { shift: -21, ..SCALE },
             hidden_zero_point: -3,
         }),
-    ]
+    ];
+    all.into_iter().chain(sub).collect()
 }
 
 fn lstm_gate(index: u32) -> LstmGate {

@@ -1,6 +1,6 @@
 //! ADD, SUB and MUL.
 
-use super::error::{LowerError, unsupported};
+use super::error::LowerError;
 use super::file::Operator;
 use super::lowering::{Lowering, Stored};
 use super::options::{fused_clamp, options};
@@ -41,7 +41,7 @@ pub(super) fn sub(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<(), Lo
     };
     let (a, b) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     if cx.stored(cx.tensor(b)?)? != Stored::F32 {
-        return unsupported("SUB on int8", "add the negated operand instead");
+        return binary(cx, op, Op::Sub { activation });
     }
     let inputs = [cx.value(a)?, cx.value(b)?];
     let y = cx.declare(cx.result(op)?)?;
