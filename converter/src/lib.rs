@@ -243,8 +243,10 @@ fn lower_fake_quantized(
     if !islands.is_empty() {
         events(Event::FloatIslands(&islands));
     }
+    graph.drop_fake_quantization();
+    passes::run_default(&mut graph)?;
     // Rounds as our own networks do: ONNX leaves the rounding of sums open.
-    Ok(Lowered { passes, ..lower_quantized(quant, options.emit.rounding, options, calibration)? })
+    Ok(Lowered { graph, passes, ..lower_quantized(quant, options.emit.rounding, options, calibration)? })
 }
 
 /// Nothing to choose: scales, weights and rounding are those of the file.

@@ -445,6 +445,32 @@ fn other_ways_to_use_a_quantized_file() {
     assert_eq!(again.emitted.bytes, convert(&bytes).emitted.bytes);
 }
 
+/// ONNX Runtime's quantizer drops a ReLU behind which the zero point is the smallest value: storing does its work.
+#[test]
+fn real_numbers_keep_the_limits_of_what_is_stored() {
+    use mote::execute::Executor;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(folder.join("../models/digits-cnn/test.csv")).unwrap();
+    let rows: Vec<Vec<f32>> =
+        text.lines().take(200).map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
+    let (built, _) = goldens("digits_qdq_u8");
+    let float = BuildOptions { keep_float: true, ..BuildOptions::default() };
+    let file = std::fs::read(folder.join("tests/quantized_onnx/digits_qdq_u8.onnx")).unwrap();
+    let kept = build(&file, &float, &mut |_| Ok(Dataset::default()), &mut |_| {}).unwrap();
+    for graph in [&built.graph, &kept.graph] {
+        let executor = Executor::new(graph).unwrap();
+        let right = |row: &&Vec<f32>| {
+            let x: Vec<f32> = row[..64].iter().map(|v| v * 0.0625).collect();
+            let port = &graph.inputs[0];
+            let y = executor.run(&[mote::ir::Tensor::f32(port.stored_shape(), port.to_stored(&x))]).unwrap();
+            let y = y[0].as_f32().unwrap();
+            (0..10).max_by(|&a, &b| y[a].total_cmp(&y[b])).unwrap() == row[64] as usize
+        };
+        let right = rows.iter().filter(right).count();
+        assert!(right >= 195, "{right} of 200");
+    }
+}
+
 /// Outputs of ONNX Runtime beside the file, `[samples, scores]`.
 fn goldens(name: &str) -> (Built, Vec<f32>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quantized_onnx");

@@ -41,6 +41,7 @@ impl Report<'_> {
 
     fn no_cross_check(&self) -> &'static str {
         match self.converted.built.source.format {
+            Format::Onnx { .. } if self.converted.built.came_quantized => "none: the network came quantized",
             Format::Onnx { .. } => "not asked for",
             _ => "none: there is no second implementation of this format",
         }

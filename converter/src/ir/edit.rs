@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::{Graph, Node, NodeId, Op, ShapeError, ValueId, infer_shape};
+use super::{Graph, Node, NodeId, Op, ShapeError, Unary, ValueId, infer_shape};
 
 /// The nodes cannot be put in an order in which every operand is made before it is read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,12 +118,13 @@ impl Graph {
     }
 
     /// Leaves out every rounding that the source asks for, which makes the graph one in real numbers.
+    ///
+    /// The limits of what could be stored stay, as clamps: quantizers drop a ReLU whose work they do.
     pub fn drop_fake_quantization(&mut self) {
-        let is_rounding = |node: &Node| matches!(node.op, Op::FakeQuantize { .. });
-        while let Some(at) = self.nodes.iter().position(is_rounding) {
-            let Node { inputs, output, .. } = self.nodes.remove(at);
-            if let Some(&x) = inputs.first() {
-                self.replace_uses(output, x);
+        for node in &mut self.nodes {
+            if let Op::FakeQuantize { scale, zero_point } = node.op {
+                let end = |stored: i32| (f64::from(stored - zero_point) * f64::from(scale)) as f32;
+                node.op = Op::Unary(Unary::Clamp { min: end(-128), max: end(127) });
             }
         }
         self.values.iter_mut().for_each(|value| value.source_scale = None);

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_cleared_patch_gives_the_start() {
-        let mut patches = vec![0x0001_0001; 16];
+        let mut patches = [0x0001_0001; 16];
         crate::arch::clear_patch(&mut patches, 2);
         let sums = dot_patches(&patches, &[1; 8], 3);
         assert_eq!(sums, [11, 11, 3, 11]);

@@ -6,7 +6,7 @@ use super::array::{Array, Data};
 use super::error::{LowerError, unsupported};
 use super::lowering::{Item, Lowered, Lowering};
 use super::node::Node;
-use crate::ir::{DType, Graph, Op, SourceScale, ValueId};
+use crate::ir::{DType, Graph, Op, SourceScale, Unary, ValueId};
 
 /// The quantization of a computed tensor of the file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,7 +121,10 @@ pub(super) fn quantize<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     let Some(stored) = stored_zero_point(how) else {
         // Without the rounding: the whole network is then imported as a float one.
         cx.not_int8.push((node.label(), kind));
-        return Ok(vec![Item::Quantized { id: x, how }]);
+        let end = |stored: i64| ((stored - zero_point) as f64 * f64::from(scale)) as f32;
+        let (op, shape) = (Op::Unary(Unary::Clamp { min: end(low), max: end(high) }), cx.shape(x));
+        let id = cx.emit_result(node, 0, op, vec![x], shape)?;
+        return Ok(vec![Item::Quantized { id, how }]);
     };
     let shape = cx.shape(x);
     let id = cx.emit_result(node, 0, Op::FakeQuantize { scale, zero_point: stored }, vec![x], shape)?;
