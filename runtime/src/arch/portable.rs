@@ -148,11 +148,11 @@ mod tests {
     fn strips_multiply_four_channels_over_the_window() {
         // Two rows of three pixels of five channels, of which four are read; a 2x2 kernel on the right columns.
         let (x, w) = (bytes(30, 3), bytes(16, 4));
-        let mut strips = vec![0; 12];
+        let mut strips = [0; 12];
         let (top, bottom) = strips.split_at_mut(6);
         widen_strip(top, &x, 5, 11);
         widen_strip(bottom, &x[15..], 5, 11);
-        let mut taps = vec![0; 8];
+        let mut taps = [0; 8];
         widen_strip(&mut taps, &w, 4, 0);
         let window = StripWindow { rows: 2, columns: 2, row_words: 6, column_words: 2 };
         let expected = core::array::from_fn(|c| {
