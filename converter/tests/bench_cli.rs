@@ -58,8 +58,9 @@ fn json_has_the_total_and_the_same_total_every_time() {
     assert!(report["code_bytes"].as_u64().unwrap() > 10_000);
     let parts: u64 =
         report["per_instruction"].as_array().unwrap().iter().map(|i| i["instructions"].as_u64().unwrap()).sum();
-    // Between instructions lies the decoding of the program.
-    assert!(parts.abs_diff(instructions) * 50 < instructions, "{parts} of {instructions}");
+    // Between instructions lies the decoding of the program, which costs the same however fast the kernels are.
+    let decoded = report["per_instruction"].as_array().unwrap().len() as u64;
+    assert!(parts.abs_diff(instructions) < 2_500 * decoded, "{parts} of {instructions}, {decoded} decoded");
     assert_eq!(run(), report);
 }
 
