@@ -30,7 +30,7 @@ mod elementwise;
 mod scales;
 mod split;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod window;
 
 use crate::error::Fault;
