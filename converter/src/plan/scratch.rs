@@ -37,7 +37,11 @@ fn scratch_bytes(graph: &Graph, node: &Node) -> usize {
         0
     } else if groups > 1 && group_c == 1 {
         let columns = y_w.saturating_sub(1) * stride[1] + (kernel_w - 1) * dilation[1] + 1;
-        if x_c == y_c && x_c % 4 == 0 && (dilation[0] == 1 || kernel_h == 1) { (columns * kernel_h + (2 * kernel_h - 1) * kernel_w) * 8 } else { 0 }
+        if x_c == y_c && x_c % 4 == 0 && (dilation[0] == 1 || kernel_h == 1) {
+            (columns * kernel_h + (2 * kernel_h - 1) * kernel_w) * 8
+        } else {
+            0
+        }
     } else {
         (kernel_h * kernel_w * group_c).next_multiple_of(4) * 2 * Conv2d::BLOCK as usize
     }

@@ -49,6 +49,19 @@ impl Channel {
         Some(Self { bias, multiplier, round, shift })
     }
 
+    /// As [`new`](Self::new), of a word of `Factors::Packed`.
+    #[inline(always)]
+    pub fn packed(bias: i16, word: u32, top: PackedShift) -> Self {
+        let multiplier = (word & 0x3fff_ffff | 0x4000_0000) as i32;
+        let more = word >> 30;
+        Self {
+            bias: bias.into(),
+            multiplier,
+            round: top.round.wrapping_shl(more),
+            shift: top.shift.wrapping_add(more as i32),
+        }
+    }
+
     /// The output of a sum that includes the bias.
     #[inline(always)]
     pub fn output(&self, sum: i32, store: Store) -> i8 {
@@ -61,6 +74,23 @@ impl Channel {
         };
         let value = high.wrapping_add(self.round) >> (self.shift as u32 & 31);
         value.max(i32::from(store.min)).min(i32::from(store.max)) as i8
+    }
+}
+
+/// The largest shift of `Factors::Packed`, as kernels read it.
+#[derive(Clone, Copy)]
+pub(crate) struct PackedShift {
+    round: i32,
+    shift: i32,
+}
+
+impl PackedShift {
+    /// `None` if a channel may have a shift that [`Channel`] has not.
+    #[inline]
+    pub fn new(shift: i8, rounding: Rounding, zero_point: i8) -> Option<Self> {
+        let least = Channel::new(0, 1 << 30, shift, rounding, zero_point)?;
+        let in_range = least.shift <= 20;
+        in_range.then_some(Self { round: least.round, shift: least.shift })
     }
 }
 

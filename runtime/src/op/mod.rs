@@ -28,7 +28,7 @@ pub mod transpose;
 pub mod dispatch;
 mod elementwise;
 mod scales;
-mod split;
+pub(crate) mod split;
 #[cfg(test)]
 pub(crate) mod testing;
 mod window;

@@ -1,7 +1,7 @@
 //! From sums to stored outputs: the per-channel tables of [`Requantize8`], whatever their form in the file.
 
 use super::{Limits, Memory, parameter};
-use crate::arch::{Channel, Store};
+use crate::arch::{Channel, PackedShift, Store};
 use crate::error::Fault;
 use crate::format::Rounding;
 use crate::format::instruction::{Biases, Factors, Multiplier, Requantize8};
@@ -37,6 +37,17 @@ impl Scales<'_> {
     /// see [`Channel::new`].
     #[inline(never)]
     pub fn prepare(&self, first: usize, channels: &mut [Channel]) -> Option<()> {
+        if let (BiasTable::I16(biases), FactorTable::Packed(words, shift)) = (self.biases, self.factors)
+            && let Some(top) = PackedShift::new(shift, self.rounding, self.y_zero_point)
+        {
+            // The usual form, in a loop without cases: kernels prepare the same channels again and again.
+            let (biases, words) = (biases.get(first..)?, words.get(first..)?);
+            let enough = channels.len() <= biases.len() && channels.len() <= words.len();
+            for ((channel, &bias), &word) in channels.iter_mut().zip(biases).zip(words) {
+                *channel = Channel::packed(bias, word, top);
+            }
+            return enough.then_some(());
+        }
         for (at, channel) in (first..).zip(channels) {
             let Multiplier { multiplier, shift } = self.factor(at)?;
             *channel = Channel::new(self.bias(at)?, multiplier, shift, self.rounding, self.y_zero_point)?;

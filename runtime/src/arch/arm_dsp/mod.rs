@@ -10,7 +10,7 @@ mod widen;
 
 pub(crate) use block::convolve_block;
 pub(crate) use full::fully_connect;
-pub(crate) use strips::convolve_strips;
+pub(crate) use strips::convolve_quad;
 pub(crate) use widen::{widen_patch, widen_strip};
 
 use super::Store;

@@ -5,7 +5,7 @@ use core::arch::asm;
 
 /// The zero point, negative, in both halves.
 #[inline(always)]
-fn less(x_zero_point: i8) -> u32 {
+pub(super) fn less(x_zero_point: i8) -> u32 {
     let half = u32::from(i16::from(x_zero_point).wrapping_neg() as u16);
     half | half << 16
 }
