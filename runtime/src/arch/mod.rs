@@ -15,11 +15,11 @@ mod channel;
 mod portable;
 
 #[cfg(kernel_arm_dsp)]
-pub(crate) use arm_dsp::{convolve_block, convolve_quad, fully_connect, widen_patch, widen_strip};
+pub(crate) use arm_dsp::{convolve_block, convolve_quad, fully_connect, widen_patch, widen_rows, widen_strip};
 pub(crate) use channel::{Channel, ShiftBase, Store};
 pub(crate) use portable::multiply_add_offset_i8;
 #[cfg(not(kernel_arm_dsp))]
-pub(crate) use portable::{convolve_block, fully_connect, widen_patch, widen_strip};
+pub(crate) use portable::{convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
 pub(crate) use portable::{convolve_strips, dot_patches, dot_quad, dot_strips};
 
 use crate::format::instruction::DepthwiseConv2d;
@@ -34,6 +34,20 @@ pub(crate) fn convolve_quad(_: &Quad<'_>, _: &mut crate::op::split::Split<'_>) -
 
 /// Pixels whose patches lie side by side.
 pub(crate) const SLOTS: usize = 4;
+
+/// Rows of an input that go to a patch, row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rect {
+    /// Where the first row starts in the input, and how far rows are apart.
+    pub x: usize,
+    pub x_pitch: usize,
+    /// Where the first row starts in the patch, and how far rows are apart.
+    pub k: usize,
+    pub k_pitch: usize,
+    pub rows: usize,
+    /// Elements of a row.
+    pub len: usize,
+}
 
 /// The patches of a block of pixels and the filters to multiply them with.
 #[derive(Clone, Copy)]

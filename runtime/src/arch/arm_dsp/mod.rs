@@ -5,11 +5,13 @@
 
 mod block;
 mod full;
+mod rows;
 mod strips;
 mod widen;
 
 pub(crate) use block::convolve_block;
 pub(crate) use full::fully_connect;
+pub(crate) use rows::widen_rows;
 pub(crate) use strips::convolve_quad;
 pub(crate) use widen::{widen_patch, widen_strip};
 
