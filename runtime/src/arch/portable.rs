@@ -3,7 +3,8 @@
 //! Slices are read up to the shortest of them. Sums wrap; `check` keeps them inside `i32`.
 #![cfg_attr(kernel_arm_dsp, allow(dead_code, reason = "the oracle of the kernels that are used instead"))]
 
-use super::{Block, Channel, Rect, SLOTS, Store, StripWindow, Strips};
+use super::{Addition, Block, Channel, Rect, SLOTS, Store, StripWindow, Strips, Term};
+use crate::fixed_point::requantize;
 
 /// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
 #[cfg_attr(kernel_arm_dsp, inline(never))]
@@ -16,6 +17,22 @@ pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], 
         if let Some(element) = elements.get_mut(word.wrapping_mul(2).wrapping_add(k % 4 / 2)) {
             *element = i16::from(x).wrapping_sub(i16::from(x_zero_point));
         }
+    }
+}
+
+/// `y = output((a - za) * a_scale + (b - zb) * b_scale)`, every product rounded.
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
+pub(crate) fn add_tflite(addition: &Addition, a: &[i8], b: &[i8], y: &mut [i8]) {
+    let store = addition.store;
+    let term = |x: i8, Term { zero_point, scale }: Term| {
+        let x = (i32::from(x) - i32::from(zero_point)).wrapping_shl(addition.left_shift);
+        requantize(x, scale.multiplier, scale.shift, store.rounding)
+    };
+    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+        let sum = term(a, addition.a).wrapping_add(term(b, addition.b));
+        let value = addition.y_scale.apply(sum, store.rounding).saturating_add(addition.y_zero_point.into());
+        *y = value.max(store.min.into()).min(store.max.into()) as i8;
     }
 }
 
