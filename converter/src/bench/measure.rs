@@ -104,16 +104,16 @@ fn combine(board: &Board, summary: &Summary, code_bytes: u64, report: DeviceRepo
     let (machine, resolution) =
         board.qemu.as_ref().map_or((String::new(), 1), |q| (q.machine.clone(), q.instructions_per_tick));
     let runs: Vec<u64> = report.run_ticks.iter().map(|ticks| ticks * resolution).collect();
-    let total_ticks: u64 = report.instructions.iter().map(|i| i.ticks).sum();
-    let per_instruction = report.instructions.iter().enumerate().map(|(index, measured)| {
+    let total_ticks: u64 = report.instruction_ticks.iter().sum();
+    let per_instruction = report.instruction_ticks.iter().enumerate().map(|(index, ticks)| {
         let known = summary.instructions.get(index);
         InstructionMeasurement {
             index,
-            op: measured.op.clone(),
+            op: known.map_or(String::new(), |i| i.op.clone()),
             node: known.map_or(String::new(), |i| i.node.clone()),
-            instructions: measured.ticks * resolution,
+            instructions: ticks * resolution,
             macs: known.map_or(0, |i| i.macs),
-            share: measured.ticks as f64 / total_ticks.max(1) as f64,
+            share: *ticks as f64 / total_ticks.max(1) as f64,
         }
     });
     Measurement {

@@ -21,4 +21,4 @@ pub use image::Image;
 pub use job::{Actions, Job, stored_samples};
 pub use measure::{InstructionMeasurement, Measurement, measure};
 pub use qemu::{Clock, DEFAULT_TIME_LIMIT, run, run_inputs};
-pub use stream::{DeviceInstruction, DeviceReport, StackUsed};
+pub use stream::{DeviceReport, StackUsed};

@@ -7,7 +7,7 @@ mod tests;
 pub use facts::Facts;
 
 use crate::validate::source_shape;
-use mote_runtime::format::{DType, FORMAT_VERSION, HEADER_BYTES, Instruction, Port, Rounding, Section};
+use mote_runtime::format::{DType, FORMAT_VERSION, Instruction, Port, Rounding, Section};
 use mote_runtime::{AlignedBytes, LoadError, Model};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -148,7 +148,7 @@ impl Summary {
         let inputs: Vec<PortSummary> = model.inputs().iter().map(&mut port).collect();
         let outputs: Vec<PortSummary> = model.outputs().iter().map(&mut port).collect();
         let instructions = instructions(&model);
-        let payload = Sha256::digest(model.as_bytes().get(HEADER_BYTES..).unwrap_or_default());
+        let payload = Sha256::digest(model.payload());
         Ok(Self {
             schema: 1,
             name: meta.name.into(),

@@ -6,8 +6,8 @@
 use super::{Limits, Memory};
 use crate::error::Fault;
 use crate::format::Instruction;
+use crate::format::decode::{Decode, Reader};
 use crate::ops::Ops;
-use serde::Deserialize;
 
 macro_rules! kernels {
     ($($(#[$cfg:meta])* $kind:ident = $index:literal in $($module:ident)::+;)*) => {
@@ -24,14 +24,15 @@ macro_rules! kernels {
             }
         }
 
-        /// Takes the next instruction off `bytes`.
-        pub(crate) fn decode<O: Ops>(bytes: &[u8]) -> Result<(Instruction, &[u8]), Fault> {
-            let (index, operands) = postcard::take_from_bytes::<u32>(bytes).map_err(|_| Fault::Encoding)?;
-            match index {
-                $($(#[$cfg])* $index if O::KERNELS.contains(Kernel::$kind) => take(operands, Instruction::$kind),)*
-                $($index => Err(Fault::Unsupported),)*
-                _ => Err(Fault::Encoding),
-            }
+        /// Reads the next instruction.
+        #[inline(never)]
+        pub(crate) fn decode<O: Ops>(from: &mut Reader) -> Result<Instruction, Fault> {
+            let instruction = match from.u32() {
+                $($(#[$cfg])* $index if O::KERNELS.contains(Kernel::$kind) => Instruction::$kind(Decode::decode(from)),)*
+                $($index if !from.failed() => return Err(Fault::Unsupported),)*
+                _ => return Err(Fault::Encoding),
+            };
+            if from.failed() { Err(Fault::Encoding) } else { Ok(instruction) }
         }
 
         /// Every rule of the instruction's kernel; see [`crate::Model::load`].
@@ -95,9 +96,4 @@ pub(crate) fn reset<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> O
         Instruction::Lstm(op) if O::KERNELS.contains(Kernel::Lstm) => super::lstm::reset(op, memory),
         _ => Some(()),
     }
-}
-
-fn take<'m, T: Deserialize<'m>>(bytes: &'m [u8], kind: fn(T) -> Instruction) -> Result<(Instruction, &'m [u8]), Fault> {
-    let (operands, rest) = postcard::take_from_bytes(bytes).map_err(|_| Fault::Encoding)?;
-    Ok((kind(operands), rest))
 }
