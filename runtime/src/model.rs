@@ -20,6 +20,7 @@ pub struct Model<'m, O = AllOps> {
     program: Program,
     instructions: &'m [u8],
     weights: &'m [u8],
+    has_state: bool,
     ops: PhantomData<fn() -> O>,
 }
 
@@ -42,6 +43,7 @@ impl<'m, O: Ops> Model<'m, O> {
     ///
     /// # Errors
     /// As [`Model::load`]; an instruction whose kernel is not chosen is [`Fault::Unsupported`](crate::Fault::Unsupported).
+    #[inline(never)]
     pub fn load_for(bytes: &'m [u8]) -> Result<Self, LoadError> {
         let header = Header::read(bytes)?;
         if !bytes.as_ptr().addr().is_multiple_of(SECTION_ALIGN) {
@@ -62,13 +64,13 @@ impl<'m, O: Ops> Model<'m, O> {
         let weights = section(Section::Weights)?;
         let limits = Limits { arena_bytes: header.arena_bytes, weights, rounding: program.rounding };
         check_ports(&program, &limits)?;
-        check_instructions::<O>(reader, program.instruction_count, &limits)?;
+        let has_state = check_instructions::<O>(reader, program.instruction_count, &limits)?;
         let meta = section(Section::Meta)?;
         if !meta.is_empty() && !decode::is_meta(meta) {
             return Err(LoadError::Encoding);
         }
         SelfTest::check(section(Section::SelfTest)?, &program)?;
-        Ok(Self { file, header, program, instructions, weights, ops: PhantomData })
+        Ok(Self { file, header, program, instructions, weights, has_state, ops: PhantomData })
     }
 
     /// What the caller fills before a run.
@@ -89,6 +91,11 @@ impl<'m, O: Ops> Model<'m, O> {
     /// How every requantization of this model rounds.
     pub fn rounding(&self) -> Rounding {
         self.program.rounding
+    }
+
+    /// True if an instruction keeps something between runs.
+    pub(crate) fn has_state(&self) -> bool {
+        self.has_state
     }
 
     /// The program, decoded one instruction at a time.
@@ -232,11 +239,14 @@ fn check_port(port: &Port, limits: &Limits) -> Option<Span> {
     if quantization && permutation { span.ok() } else { None }
 }
 
-fn check_instructions<O: Ops>(mut reader: Reader, count: u32, limits: &Limits) -> Result<(), LoadError> {
+/// Checks every instruction; true if one of them has state.
+fn check_instructions<O: Ops>(mut reader: Reader, count: u32, limits: &Limits) -> Result<bool, LoadError> {
+    let mut has_state = false;
     for index in 0..count {
         let refuse = |fault| LoadError::Instruction { index: index as u16, fault };
         let instruction = dispatch::decode::<O>(&mut reader).map_err(refuse)?;
         dispatch::check::<O>(&instruction, limits).map_err(refuse)?;
+        has_state |= dispatch::has_state::<O>(&instruction);
     }
-    if reader.rest().is_empty() { Ok(()) } else { Err(LoadError::Encoding) }
+    if reader.rest().is_empty() { Ok(has_state) } else { Err(LoadError::Encoding) }
 }

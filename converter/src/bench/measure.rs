@@ -1,7 +1,8 @@
 //! The whole measurement of one model on one board.
 
 use super::{
-    Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image, first_difference, host_outputs, run,
+    Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image_for, first_difference, host_outputs,
+    run,
 };
 use crate::inspect::Summary;
 use serde::Serialize;
@@ -42,7 +43,7 @@ pub struct Measurement {
     pub arena_high_water_bytes: u32,
     /// Depth of the stack.
     pub stack: StackUsed,
-    /// Flash bytes of the image, without the model.
+    /// Flash bytes of the image with the kernels that the model uses, without the model.
     pub code_bytes: u64,
     /// Flash bytes of the model.
     pub model_bytes: u32,
@@ -83,7 +84,7 @@ impl Measurement {
     }
 }
 
-/// Builds `board`'s image if needed, runs the model on it `timed_runs` times, and runs every sample (bytes as stored).
+/// Builds `board`'s image for the model if needed, runs the model on it `timed_runs` times, and runs every sample (bytes as stored).
 pub fn measure(
     board: &Board,
     blob: &[u8],
@@ -92,7 +93,7 @@ pub fn measure(
     limit: Duration,
 ) -> Result<Measurement, BenchError> {
     let summary = Summary::from_blob(blob)?;
-    let image = build_image(board)?;
+    let image = build_image_for(board, blob)?;
     let actions = Actions { self_test: true, measure: true, profile: true, outputs: !samples.is_empty() };
     let job = Job { actions, timed_runs: timed_runs.max(1), samples };
     let report = run(board, &image, blob, job, Clock::Instructions, limit)?;

@@ -40,9 +40,9 @@ pub fn run<B: Board, O: Ops>(board: &mut B, memory: Memory<'_>) -> Result<(), Fa
 }
 
 fn work<B: Board, O: Ops>(report: &mut Report<'_, B>, memory: Memory<'_>) -> Result<(), Failure> {
-    let Memory { model: file, job, arena } = memory;
+    let Memory { model, job, arena } = memory;
     report.board.paint_stack();
-    let (load_ticks, model) = timed(report.board, || Model::<O>::load_for(file));
+    let (load_ticks, model) = timed(report.board, || Model::<O>::load_for(model));
     let load_stack = report.board.stack_used();
     let model = model?;
     let sizes = [model.as_bytes().len(), model.arena_bytes() as usize, model.instructions().len()];
@@ -54,6 +54,7 @@ fn work<B: Board, O: Ops>(report: &mut Report<'_, B>, memory: Memory<'_>) -> Res
     let job = Job::read(job)?;
     job.expect_sample_bytes(model.inputs().iter().map(port_bytes).sum())?;
 
+    let available = arena.len();
     let (new_ticks, engine) = timed(report.board, || Engine::new(model, arena));
     let mut engine = engine?;
     report.line("new", &[new_ticks]);
@@ -62,45 +63,39 @@ fn work<B: Board, O: Ops>(report: &mut Report<'_, B>, memory: Memory<'_>) -> Res
         report.line("selftest", &[vectors.into()]);
     }
     if job.wants(job::MEASURE) {
-        measure::<B, O>(report, file, &job, arena)?;
+        measure(report, &mut engine, &job, available);
     }
-    let mut engine = again::<O>(file, arena)?;
     if job.wants(job::PROFILE) {
         profile(report, &mut engine, &job);
     }
     if job.wants(job::OUTPUTS) {
+        engine.reset();
         outputs(report, &mut engine, &job);
     }
     Ok(())
 }
 
-/// The model once more, over an arena with other contents.
-#[inline(never)]
-fn again<'m, 'a, O: Ops>(model: &'m [u8], arena: &'a mut [u8]) -> Result<Engine<'m, 'a, O>, Failure> {
-    Ok(Engine::new(Model::load_for(model)?, arena)?)
-}
-
-/// How much of the arena and of the stack a run touches.
+/// How much of the arena and of the stack a run touches. The engine can reach no more of the arena than it was given.
 fn measure<B: Board, O: Ops>(
     report: &mut Report<'_, B>,
-    model: &[u8],
+    engine: &mut Engine<'_, '_, O>,
     job: &Job<'_>,
-    arena: &mut [u8],
-) -> Result<(), Failure> {
+    available_bytes: usize,
+) {
     let mut high_water = 0;
     let mut stack = StackUsed::default();
     for pattern in PATTERNS {
-        arena.fill(pattern);
-        let mut engine = again::<O>(model, arena)?;
-        write_inputs(&mut engine, job.samples().next());
+        engine.arena_mut().fill(pattern);
+        engine.reset();
+        write_inputs(engine, job.samples().next());
         report.board.paint_stack();
         engine.run();
         stack = report.board.stack_used();
-        high_water = written(arena, pattern).max(high_water);
+        high_water = written(engine.arena_mut(), pattern).max(high_water);
     }
-    report.line("arena", &[high_water as u64, arena.len() as u64]);
+    engine.reset();
+    report.line("arena", &[high_water as u64, available_bytes as u64]);
     report.line("stack", &[stack.below_bytes.into(), stack.total_bytes.into()]);
-    Ok(())
 }
 
 fn profile<B: Board, O: Ops>(report: &mut Report<'_, B>, engine: &mut Engine<'_, '_, O>, job: &Job<'_>) {

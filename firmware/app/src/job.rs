@@ -73,6 +73,7 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// Reads the job at the start of `memory`. A board without one does everything that needs no inputs.
+    #[inline(never)]
     pub fn read(memory: &'a [u8]) -> Result<Self, JobError> {
         if memory.get(..4) != Some(&MAGIC[..]) {
             return Ok(Self { actions: SELF_TEST | MEASURE | PROFILE, timed_runs: 1, sample_bytes: 0, samples: &[] });

@@ -5,8 +5,6 @@ use crate::board::Board;
 use crate::failure::Failure;
 use mote_runtime::format::Crc32;
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// Writes lines to a board and ends them with a count and a CRC-32 (ISO-HDLC) of everything before.
 pub struct Report<'b, B: Board> {
     /// Where the text goes.
@@ -46,9 +44,7 @@ impl<'b, B: Board> Report<'b, B> {
             values.iter().for_each(|&value| self.value(value));
             self.value(row as u64 * 32);
             self.text(" ");
-            for byte in chunk {
-                self.bytes(&[byte >> 4, byte & 15].map(|digit| hex_digit(digit.into())));
-            }
+            chunk.iter().for_each(|&byte| self.hex_byte(byte));
             self.end_line();
         }
     }
@@ -59,8 +55,8 @@ impl<'b, B: Board> Report<'b, B> {
         self.text("end");
         self.value(lines.into());
         self.text(" ");
-        for shift in (0..32).step_by(4).rev() {
-            self.bytes(&[hex_digit(crc >> shift)]);
+        for byte in crc.to_be_bytes() {
+            self.hex_byte(byte);
         }
         self.end_line();
     }
@@ -89,6 +85,12 @@ impl<'b, B: Board> Report<'b, B> {
         }
     }
 
+    #[inline(never)]
+    fn hex_byte(&mut self, byte: u8) {
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        self.bytes(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+
     fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
@@ -98,9 +100,4 @@ impl<'b, B: Board> Report<'b, B> {
         self.crc.update(bytes);
         self.board.write(bytes);
     }
-}
-
-/// The last hexadecimal digit of `value`.
-fn hex_digit(value: u32) -> u8 {
-    DIGITS.get(value as usize & 15).copied().unwrap_or(b'?')
 }

@@ -38,7 +38,7 @@ fn cargo(folder: &Path, arguments: &[&str]) -> Result<(), String> {
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--locked", "--quiet", "--target-dir"]);
     command.arg(firmware_folder().join("target")).args(arguments).current_dir(folder);
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "MOTE_OPS"] {
         command.env_remove(variable);
     }
     let output = command.output().map_err(|error| format!("cannot start cargo: {error}"))?;

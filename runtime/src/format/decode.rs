@@ -64,25 +64,32 @@ impl<'m> Reader<'m> {
     /// Seven bits a byte, the lowest first; the top bit of a byte says that another follows. At most 32 bits.
     #[inline(never)]
     pub fn u32(&mut self) -> u32 {
-        let first = u32::from(self.byte());
-        if first < 0x80 {
-            return first;
+        match self.rest.split_first() {
+            // Most numbers are small.
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.rest = rest;
+                byte.into()
+            }
+            _ => self.long_u32(),
         }
-        let mut value = first & 0x7f;
-        let mut shift = 7u32;
+    }
+
+    #[inline(never)]
+    fn long_u32(&mut self) -> u32 {
+        let mut value = 0;
+        let mut shift = 0u32;
         loop {
             let byte = u32::from(self.byte());
             value |= (byte & 0x7f).wrapping_shl(shift);
-            if shift == 28 {
-                if byte > 0x0f {
-                    self.fail();
-                }
-                return value;
-            }
-            if byte < 0x80 {
+            // The fifth byte ends the number, and only four of its bits are left.
+            if byte < 0x80 && (shift < 28 || byte < 0x10) {
                 return value;
             }
             shift = shift.wrapping_add(7);
+            if shift > 28 {
+                self.fail();
+                return 0;
+            }
         }
     }
 

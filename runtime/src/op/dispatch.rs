@@ -90,6 +90,11 @@ kernels! {
     Sub = 26 in sub;
 }
 
+/// True if the instruction keeps something between runs.
+pub(crate) fn has_state<O: Ops>(instruction: &Instruction) -> bool {
+    O::KERNELS.contains(Kernel::Lstm) && matches!(instruction, Instruction::Lstm(_))
+}
+
 /// Sets what the instruction keeps between runs to its initial value; most keep nothing.
 pub(crate) fn reset<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
     match instruction {

@@ -8,9 +8,10 @@ fn say(text: &str) {
 }
 
 fn say_hex(value: u32) {
-    for shift in (0..32).step_by(4).rev() {
-        let digit = (value >> shift) as u8 & 15;
-        crate::uart::send(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+    for byte in value.to_be_bytes() {
+        for digit in [byte >> 4, byte & 15] {
+            crate::uart::send(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+        }
     }
 }
 

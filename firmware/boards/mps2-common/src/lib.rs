@@ -8,6 +8,7 @@ mod memory;
 mod stack;
 mod timer;
 mod uart;
+mod vectors;
 
 use core::marker::PhantomData;
 use cortex_m_semihosting::debug;
