@@ -77,7 +77,7 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
             Memory { arena: &mut *self.arena, weights: self.model.weights(), rounding: self.model.rounding() };
         for (index, instruction) in self.model.instructions().enumerate() {
             observer.before(index, &instruction);
-            let done = dispatch::run::<O>(&instruction, &mut memory);
+            let done = dispatch::run_decoded::<O>(&instruction, &mut memory);
             debug_assert!(done.is_some(), "`check` accepted what `run` cannot do: {instruction:?}");
             observer.after(index, &instruction, memory.arena);
         }

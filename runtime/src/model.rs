@@ -1,6 +1,6 @@
 //! The one trust boundary: after [`Model::load`], nothing in a model can make a run fail.
 
-use crate::error::LoadError;
+use crate::error::{Fault, LoadError};
 use crate::format::decode::{self, Decode, Reader};
 use crate::format::{
     Checksum, DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Meta, Port, Program, Rounding, SECTION_ALIGN, Section,
@@ -176,9 +176,9 @@ impl<O: Ops> Iterator for Instructions<'_, O> {
         self.left = self.left.checked_sub(1)?;
         // Cannot fail: `load` decoded the same bytes.
         let mut reader = Reader::new(self.rest);
-        let instruction = dispatch::decode::<O>(&mut reader).ok()?;
+        let instruction = dispatch::decode::<O>(&mut reader);
         self.rest = reader.rest();
-        Some(instruction)
+        instruction
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -244,9 +244,15 @@ fn check_instructions<O: Ops>(mut reader: Reader, count: u32, limits: &Limits) -
     let mut has_state = false;
     for index in 0..count {
         let refuse = |fault| LoadError::Instruction { index: index as u16, fault };
-        let instruction = dispatch::decode::<O>(&mut reader).map_err(refuse)?;
-        dispatch::check::<O>(&instruction, limits).map_err(refuse)?;
-        has_state |= dispatch::has_state::<O>(&instruction);
+        // By reference: an instruction is as long as the longest one, and copying it costs as much as checking it.
+        match &dispatch::decode::<O>(&mut reader) {
+            _ if reader.failed() => return Err(refuse(Fault::Encoding)),
+            None => return Err(refuse(Fault::Unsupported)),
+            Some(instruction) => {
+                dispatch::check::<O>(instruction, limits).map_err(refuse)?;
+                has_state |= dispatch::has_state::<O>(instruction);
+            }
+        }
     }
     if reader.rest().is_empty() { Ok(has_state) } else { Err(LoadError::Encoding) }
 }

@@ -1,7 +1,9 @@
 //! Building a board's image.
 
 use super::{BenchError, Board, Image};
+use crate::inspect::kernels;
 use mote_runtime::{AlignedBytes, Model};
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,10 +19,11 @@ pub fn build_image(board: &Board) -> Result<Image, BenchError> {
 
 /// Builds the image of `board` that runs `blob` and links no kernel that it does not use.
 ///
-/// Built in a folder of its own, one at a time, and then kept under a name that tells its kernels, so that images for
+/// Built in a folder of its own, one at a time, and then kept under a name of its own, so that images for
 /// several models can be built and used side by side.
 pub fn build_image_for(board: &Board, blob: &[u8]) -> Result<Image, BenchError> {
-    let kernels = kernels(blob)?;
+    let blob = AlignedBytes::copy_of(blob);
+    let kernels = kernels(&Model::load(&blob).map_err(BenchError::Load)?);
     let target_folder = firmware_of(board).join("target/selected");
     let images = target_folder.join("images");
     let unreadable = |path: &Path| {
@@ -32,21 +35,17 @@ pub fn build_image_for(board: &Board, blob: &[u8]) -> Result<Image, BenchError> 
     let lock = File::create(&lock_path).map_err(unreadable(&lock_path))?;
     lock.lock().map_err(unreadable(&lock_path))?;
     let built = cargo(board, &target_folder, Some(&kernels.join(",")))?;
-    let image = images.join(format!("{}-{}", board.package, kernels.join("-")));
+    let image = images.join(format!("{}-{}", board.package, short_name(&kernels)));
     let copy = image.with_extension("new");
     // Renamed into place: another process may be running the image that is there.
     fs::copy(&built, &copy).and_then(|_| fs::rename(&copy, &image)).map_err(unreadable(&image))?;
     Image::read(image)
 }
 
-/// Names of the kernels that a model uses, as [`mote_runtime::Kernel`] spells them, sorted.
-pub fn kernels(blob: &[u8]) -> Result<Vec<String>, BenchError> {
-    let blob = AlignedBytes::copy_of(blob);
-    let model = Model::load(&blob).map_err(BenchError::Load)?;
-    let mut kernels: Vec<String> = model.instructions().map(|i| format!("{:?}", i.kernel())).collect();
-    kernels.sort();
-    kernels.dedup();
-    Ok(kernels)
+/// The same for the same kernels; a file's name could not hold them all.
+fn short_name(kernels: &[String]) -> String {
+    let hash = Sha256::digest(kernels.join(","));
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn firmware_of(board: &Board) -> PathBuf {

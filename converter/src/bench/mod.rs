@@ -14,7 +14,7 @@ mod qemu;
 mod stream;
 
 pub use boards::{Board, BoardMemory, QemuMachine, firmware_folder};
-pub use cargo::{build_image, build_image_for, kernels};
+pub use cargo::{build_image, build_image_for};
 pub use error::BenchError;
 pub use host::{Outputs, first_difference, host_outputs};
 pub use image::Image;

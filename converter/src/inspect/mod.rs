@@ -37,6 +37,8 @@ pub struct Summary {
     pub outputs: Vec<PortSummary>,
     /// In execution order.
     pub instructions: Vec<InstructionSummary>,
+    /// Names of the kernels that they need, as [`mote_runtime::Kernel`] spells them: a firmware for this model links these.
+    pub kernels: Vec<String>,
     /// Multiply-accumulates in all.
     pub macs: u64,
     /// Number of self-test vectors.
@@ -165,6 +167,7 @@ impl Summary {
             outputs,
             macs: instructions.iter().map(|i| i.macs).sum(),
             instructions,
+            kernels: kernels(&model),
             self_tests: model.self_test().count() as u32,
             sha256_ok: payload[..] == model.sha256()[..],
             sha256: hex(model.sha256()),
@@ -247,6 +250,14 @@ fn instructions(model: &Model) -> Vec<InstructionSummary> {
         }
     };
     model.instructions().enumerate().map(describe).collect()
+}
+
+/// Names of the kernels that a model needs, each once, in alphabetical order.
+pub fn kernels(model: &Model) -> Vec<String> {
+    let mut kernels: Vec<String> = model.instructions().map(|i| format!("{:?}", i.kernel())).collect();
+    kernels.sort();
+    kernels.dedup();
+    kernels
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -17,6 +17,11 @@ macro_rules! kernels {
         #[allow(missing_docs, reason = "documented at the variants' parameters in `format::instruction`")]
         pub enum Kernel { $($kind = $index,)* }
 
+        impl Kernel {
+            /// Every kernel, in the order of their numbers in a file.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+        }
+
         impl Instruction {
             /// The kernel that runs it.
             pub const fn kernel(&self) -> Kernel {
@@ -24,15 +29,20 @@ macro_rules! kernels {
             }
         }
 
-        /// Reads the next instruction.
+        /// Reads the next instruction. `None` if its kernel is not chosen, or it does not exist, and then the reader has
+        /// failed. What comes back from a reader that has failed must not be used.
         #[inline(never)]
-        pub(crate) fn decode<O: Ops>(from: &mut Reader) -> Result<Instruction, Fault> {
-            let instruction = match from.u32() {
-                $($(#[$cfg])* $index if O::KERNELS.contains(Kernel::$kind) => Instruction::$kind(Decode::decode(from)),)*
-                $($index if !from.failed() => return Err(Fault::Unsupported),)*
-                _ => return Err(Fault::Encoding),
-            };
-            if from.failed() { Err(Fault::Encoding) } else { Ok(instruction) }
+        pub(crate) fn decode<O: Ops>(from: &mut Reader) -> Option<Instruction> {
+            match from.u32() {
+                $($(#[$cfg])* $index if O::KERNELS.contains(Kernel::$kind) => {
+                    Some(Instruction::$kind(Decode::decode(from)))
+                })*
+                $($index => None,)*
+                _ => {
+                    from.fail();
+                    None
+                }
+            }
         }
 
         /// Every rule of the instruction's kernel; see [`crate::Model::load`].
@@ -47,7 +57,9 @@ macro_rules! kernels {
         }
 
         /// Runs one instruction. `None` if an operand could not be fetched, which `check` excludes.
-        #[inline]
+        ///
+        /// Always inlined, so that for a constant instruction all kernels but one fall away.
+        #[inline(always)]
         pub(crate) fn run<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
             match instruction {
                 $($(#[$cfg])* Instruction::$kind(op) if O::KERNELS.contains(Kernel::$kind) => {
@@ -90,12 +102,19 @@ kernels! {
     Sub = 26 in sub;
 }
 
+/// As [`run`], of instructions that are only known when they run: one copy of all kernels, whoever calls it.
+#[inline(never)]
+pub(crate) fn run_decoded<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
+    run::<O>(instruction, memory)
+}
+
 /// True if the instruction keeps something between runs.
 pub(crate) fn has_state<O: Ops>(instruction: &Instruction) -> bool {
     O::KERNELS.contains(Kernel::Lstm) && matches!(instruction, Instruction::Lstm(_))
 }
 
 /// Sets what the instruction keeps between runs to its initial value; most keep nothing.
+#[inline(always)]
 pub(crate) fn reset<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
     match instruction {
         Instruction::Lstm(op) if O::KERNELS.contains(Kernel::Lstm) => super::lstm::reset(op, memory),

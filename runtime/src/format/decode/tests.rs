@@ -23,7 +23,7 @@ fn same<'m, T: Decode<'m> + Deserialize<'m> + PartialEq + core::fmt::Debug>(byte
 
 fn same_instruction(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
-    let ours = dispatch::decode::<AllOps>(&mut reader).ok();
+    let ours = dispatch::decode::<AllOps>(&mut reader).filter(|_| !reader.failed());
     let ours = ours.map(|instruction| (instruction, bytes.len() - reader.rest().len()));
     let theirs = postcard::take_from_bytes::<Instruction>(bytes).ok();
     let theirs = theirs.map(|(instruction, rest)| (instruction, bytes.len() - rest.len()));

@@ -3,7 +3,14 @@
 /// True if `bytes` are valid UTF-8.
 pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     let mut rest = bytes;
-    while let Some((&lead, mut tail)) = rest.split_first() {
+    loop {
+        // Names are mostly ASCII: four bytes at a time.
+        while let Some((&four, tail)) = rest.split_first_chunk()
+            && u32::from_le_bytes(four) & 0x8080_8080 == 0
+        {
+            rest = tail;
+        }
+        let Some((&lead, mut tail)) = rest.split_first() else { return true };
         if lead >= 0x80 {
             // How many bytes follow, and the range of the first of them; all others are 0x80..=0xbf.
             let (mut more, mut low, mut high) = match lead {
@@ -27,7 +34,6 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
         }
         rest = tail;
     }
-    true
 }
 
 #[cfg(test)]
