@@ -22,6 +22,7 @@ Examples:
   mote convert model.onnx --calibrate x.npy --method percentile:99.99 --keep-float '/head/*' -o net.mote
   mote convert model.tflite -o net.mote                        an int8 network: nothing to calibrate
   mote convert model.onnx --precision f16 -o net.mote          float kernels, half-size weights, no calibration
+  mote convert model.tflite --emit rust -o net/                a crate with the network as constants
 
 Calibrate on a hundred or more typical samples, other than those that accuracy is measured on: --skip and --limit
 choose among the calibration data, --eval-skip and --eval-limit among those of --eval, whose labels --labels gives.
@@ -32,9 +33,12 @@ pub(super) struct Args {
     /// Typical inputs: a .npy, .npz, .csv or IDX file, a folder of pictures, or `random` to learn sizes and speed only.
     #[arg(long, value_name = "DATA")]
     pub calibrate: Option<PathBuf>,
-    /// The file to write.
-    #[arg(long, short, value_name = "FILE")]
+    /// The file to write; with --emit rust, the folder.
+    #[arg(long, short, value_name = "PATH")]
     pub output: PathBuf,
+    /// What to write.
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "mote")]
+    pub emit: Emit,
     /// How ranges are chosen: mse, minmax, percentile:P, entropy.
     #[arg(long, value_name = "METHOD", default_value = "mse", value_parser = parse_method)]
     pub method: Method,
@@ -91,6 +95,14 @@ pub(super) struct Args {
     pub json: bool,
     #[command(flatten)]
     pub data: DataArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Emit {
+    /// A model file, which firmware loads
+    Mote,
+    /// A no_std crate with the network as constants: less flash, but a new network needs new firmware
+    Rust,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
