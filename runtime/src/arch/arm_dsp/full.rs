@@ -98,7 +98,7 @@ macro_rules! group {
 /// An output of the channel at `r6`, stored at `r2`.
 macro_rules! output {
     ($how:ident, $sum:literal) => {
-        concat!("ldm r6!, {{r0, r3, r4, r5}}\n", $how!($sum), "strb ", $sum, ", [r2], #1\n")
+        concat!("ldm r6!, {{r0, r3, r4, r5}}\n", $how!($sum, "r0"), "strb ", $sum, ", [r2], #1\n")
     };
 }
 

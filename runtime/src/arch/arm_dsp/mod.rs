@@ -33,9 +33,9 @@ fn clamp_to(y: &mut [i8], store: Store) {
 }
 
 /// Ends of a channel's way from sum to stored output, by rounding. Registers: multiplier in `r3`, addend in `r4`, shift
-/// in `r5`; see [`Channel`](super::Channel).
+/// in `r5`; see [`Channel`](super::Channel). This one for `Rounding::Single`.
 macro_rules! single {
-    ($sum:literal) => {
+    ($sum:literal, $spare:literal) => {
         concat!(
             "smmla ",
             $sum,
@@ -51,15 +51,14 @@ macro_rules! single {
             $sum,
             ", #8, ",
             $sum,
-            "\n"
+            "\n",
         )
     };
 }
 
 /// As [`single`], for `Rounding::Tflite`: the high half of the doubled sum's product, rounded, less 1 if negative.
-/// Changes `lr`.
 macro_rules! tflite {
-    ($sum:literal) => {
+    ($sum:literal, $spare:literal) => {
         concat!(
             "add ",
             $sum,
@@ -68,12 +67,16 @@ macro_rules! tflite {
             ", ",
             $sum,
             "\n",
-            "smmlar lr, ",
+            "smmlar ",
+            $spare,
+            ", ",
             $sum,
             ", r3, r4\n",
             "add ",
             $sum,
-            ", lr, ",
+            ", ",
+            $spare,
+            ", ",
             $sum,
             ", asr #31\n",
             "asr ",
@@ -85,7 +88,7 @@ macro_rules! tflite {
             $sum,
             ", #8, ",
             $sum,
-            "\n"
+            "\n",
         )
     };
 }

@@ -3,6 +3,7 @@
 use super::super::{Rect, SLOTS, portable};
 use super::widen::{less, widen_patch};
 use core::arch::asm;
+use core::mem::MaybeUninit;
 
 /// Elements of a patch that are put together in memory before they are widened, where rows do not start at words.
 const STAGE: usize = 256;
@@ -55,15 +56,15 @@ pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect,
     if staged > STAGE {
         return portable::widen_rows(patches, slot, x, rect, x_zero_point);
     }
-    let mut stage = [0u32; STAGE / 4];
+    let mut stage = [const { MaybeUninit::<u32>::uninit() }; STAGE / 4];
     let Some(words) = stage.get_mut(..staged / 4) else { return };
     // What rows leave out is 0 once the zero point is subtracted: everything between rows, or at the ends only.
     let zero = u32::from_ne_bytes([x_zero_point as u8; 4]);
     if len == k_pitch {
-        words.first_mut().into_iter().for_each(|word| *word = zero);
-        words.last_mut().into_iter().for_each(|word| *word = zero);
+        words.first_mut().into_iter().for_each(|word| _ = word.write(zero));
+        words.last_mut().into_iter().for_each(|word| _ = word.write(zero));
     } else {
-        words.iter_mut().for_each(|word| *word = zero);
+        words.iter_mut().for_each(|word| _ = word.write(zero));
     }
     let to = words.as_mut_ptr().cast::<i8>().wrapping_add(k.wrapping_sub(first));
     // SAFETY: reads `len` bytes of each row, the last of which end inside `x`; writes as many to `words`, of which the
@@ -97,6 +98,7 @@ pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect,
             options(nostack),
         );
     }
-    let words: &[u32] = words;
-    widen_patch(patches, slot, first, bytemuck::cast_slice(words), x_zero_point);
+    // SAFETY: where rows lie side by side, they cover all but the ends, which were written before; else all was written.
+    let bytes: &[i8] = unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), staged) };
+    widen_patch(patches, slot, first, bytes, x_zero_point);
 }

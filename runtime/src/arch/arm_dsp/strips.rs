@@ -27,7 +27,7 @@ struct Frame {
     left: usize,
     /// Not 0 for `Rounding::Tflite`.
     tflite: u32,
-    /// 0 for three columns side by side, 1 for one column, 2 for any number.
+    /// 0 for three columns side by side in three rows, 1 for one column, 2 for any number.
     columns_kind: u32,
     /// Rows of outputs left.
     rows: u32,
@@ -57,9 +57,13 @@ struct Frame {
     load_later: usize,
     /// The zero point, negative, in both halves.
     less: u32,
+    biases: [i32; 4],
+    /// From the last row that an output reads, of three, to the next output.
+    step_back: isize,
+    spare: [u32; 3],
 }
 
-const _: () = assert!(size_of::<Frame>() == 4 * 8 * 4);
+const _: () = assert!(size_of::<Frame>() == 5 * 8 * 4);
 
 /// Computes all rows of a quad; `None`, with nothing done, if it is of a kind that the assembly does not know.
 ///
@@ -121,9 +125,9 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
         count: y_shape.w as usize,
         left: 0,
         tflite: u32::from(store.rounding == Rounding::Tflite),
-        columns_kind: match (strips.window.columns, strips.window.column_words) {
-            (3, 2) => 0,
-            (1, _) => 1,
+        columns_kind: match (kernel_h, strips.window.columns, strips.window.column_words) {
+            (3, 3, 2) => 0,
+            (_, 1, _) => 1,
             _ => 2,
         },
         rows: y_shape.h,
@@ -144,6 +148,9 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
         load: kernel_h,
         load_later: stride_h,
         less: super::widen::less(op.x_zero_point),
+        biases: channels.map(|channel| channel.bias),
+        step_back: (strips.step.wrapping_mul(4) as isize).wrapping_sub((row_bytes as isize).wrapping_mul(2)),
+        spare: [0; 3],
     };
     // SAFETY: the comparisons above have shown that all rows of the input from `channel` to `channel + 4`, as many of the
     // output, the ring, and the taps from any of its rows on are inside their places, and that a row of the ring holds
@@ -158,20 +165,20 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
     Some(())
 }
 
-/// Four channels of a pixel times their weights, both `$offset` bytes behind `r0` and `r1`, to `r8` to `r11`.
+/// Four channels of a pixel, `$x` bytes behind `r0`, times their weights, `$w` bytes behind `r1`, to `r8` to `r11`.
 macro_rules! tap {
-    ($offset:literal) => {
+    ($x:literal, $w:literal) => {
         concat!(
             "ldrd r2, r3, [r0, #",
-            $offset,
+            $x,
             "]\n",
             "ldrd r4, r5, [r1, #",
-            $offset,
+            $w,
             "]\n",
             "smlabb r8, r2, r4, r8\n",
             "smlatt r10, r2, r4, r10\n",
             "smlabb r9, r3, r5, r9\n",
-            "smlatt r11, r3, r5, r11\n"
+            "smlatt r11, r3, r5, r11\n",
         )
     };
 }
@@ -179,7 +186,29 @@ macro_rules! tap {
 /// An output of the channel at `r7`, stored `$at` bytes behind `r6`.
 macro_rules! output {
     ($how:ident, $sum:literal, $at:literal) => {
-        concat!("ldm r7!, {{r2, r3, r4, r5}}\n", $how!($sum), "strb ", $sum, ", [r6, #", $at, "]\n")
+        concat!("ldm r7!, {{r2, r3, r4, r5}}\n", $how!($sum, "r2"), "strb ", $sum, ", [r6, #", $at, "]\n")
+    };
+}
+
+/// The outputs of four sums in `r8` to `r11`, of the channels at `r7`, stored at `r6`. Changes `r2` to `r5`.
+macro_rules! outputs {
+    () => {
+        concat!(
+            "ldr r2, [sp, #{tflite}]\n",
+            "cbnz r2, 40f\n",
+            output!(single, "r8", "0"),
+            output!(single, "r9", "1"),
+            output!(single, "r10", "2"),
+            output!(single, "r11", "3"),
+            "b 41f\n",
+            "40:\n",
+            output!(tflite, "r8", "0"),
+            output!(tflite, "r9", "1"),
+            output!(tflite, "r10", "2"),
+            output!(tflite, "r11", "3"),
+            "41:\n",
+            "sub r7, r7, #64\n",
+        )
     };
 }
 
@@ -188,8 +217,10 @@ macro_rules! output {
 unsafe extern "C" fn convolve(frame: &Frame) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        "sub sp, sp, #128",
+        "sub sp, sp, #160",
         "mov r1, sp",
+        "ldm r0!, {{r2-r9}}",
+        "stm r1!, {{r2-r9}}",
         "ldm r0!, {{r2-r9}}",
         "stm r1!, {{r2-r9}}",
         "ldm r0!, {{r2-r9}}",
@@ -250,60 +281,65 @@ unsafe extern "C" fn convolve(frame: &Frame) {
         "ldr r0, [sp, #{load_later}]",
         "str r0, [sp, #{load}]",
         "ldr r0, [sp, #{ring}]",
-        "str r0, [sp, #{pixel}]",
-        "ldr r0, [sp, #{count}]",
-        "str r0, [sp, #{left}]",
+        "ldr lr, [sp, #{count}]",
         "ldrd r6, r7, [sp, #{y}]",
+        "ldr r2, [sp, #{columns_kind}]",
+        "cmp r2, #0",
+        "bne 19f",
+        // Three rows of three columns: nothing but the next output changes from one to the next.
+        "ldr r1, [sp, #{taps}]",
+        "ldr r12, [sp, #{row_bytes}]",
+        "21:",
+        "ldrd r8, r9, [sp, #{biases}]",
+        "ldrd r10, r11, [sp, #({biases} + 8)]",
+        tap!("0", "0"),
+        tap!("8", "8"),
+        tap!("16", "16"),
+        "add r0, r0, r12",
+        tap!("0", "24"),
+        tap!("8", "32"),
+        tap!("16", "40"),
+        "add r0, r0, r12",
+        tap!("0", "48"),
+        tap!("8", "56"),
+        tap!("16", "64"),
+        outputs!(),
+        "ldr r2, [sp, #{step_back}]",
+        "ldr r3, [sp, #{y_stride}]",
+        "add r0, r0, r2",
+        "add r6, r6, r3",
+        "subs lr, lr, #1",
+        "bne 21b",
+        "b 52f",
+        "19:",
+        "str r0, [sp, #{pixel}]",
+        "str lr, [sp, #{left}]",
         "20:",
         "ldrd r0, r1, [sp, #{pixel}]",
         "ldr r2, [sp, #{columns_kind}]",
         "ldrd r12, lr, [sp, #{row_bytes}]",
-        "ldr r8, [r7]",
-        "ldr r9, [r7, #16]",
-        "ldr r10, [r7, #32]",
-        "ldr r11, [r7, #48]",
+        "ldrd r8, r9, [sp, #{biases}]",
+        "ldrd r10, r11, [sp, #({biases} + 8)]",
         "cmp r2, #1",
-        "beq 22f",
-        "bhi 60f",
-        "21:",
-        tap!("0"),
-        tap!("8"),
-        tap!("16"),
-        "add r0, r0, r12",
-        "add r1, r1, #24",
-        "subs lr, lr, #1",
-        "bne 21b",
-        "b 30f",
+        "bne 60f",
         "22:",
-        tap!("0"),
+        tap!("0", "0"),
         "add r0, r0, r12",
         "add r1, r1, #8",
         "subs lr, lr, #1",
         "bne 22b",
         "30:",
-        "ldr r0, [sp, #{tflite}]",
-        "cbnz r0, 40f",
-        output!(single, "r8", "0"),
-        output!(single, "r9", "1"),
-        output!(single, "r10", "2"),
-        output!(single, "r11", "3"),
-        "b 50f",
-        "40:",
-        output!(tflite, "r8", "0"),
-        output!(tflite, "r9", "1"),
-        output!(tflite, "r10", "2"),
-        output!(tflite, "r11", "3"),
-        "50:",
+        outputs!(),
         "ldrd r2, r3, [sp, #{step_bytes}]",
         "ldr r0, [sp, #{pixel}]",
         "ldr r1, [sp, #{left}]",
-        "sub r7, r7, #64",
         "add r6, r6, r3",
         "add r0, r0, r2",
         "str r0, [sp, #{pixel}]",
         "subs r1, r1, #1",
         "str r1, [sp, #{left}]",
         "bne 20b",
+        "52:",
         "ldr r0, [sp, #{y_turn}]",
         "add r6, r6, r0",
         "str r6, [sp, #{y}]",
@@ -321,14 +357,14 @@ unsafe extern "C" fn convolve(frame: &Frame) {
         "subs r0, r0, #1",
         "str r0, [sp, #{rows}]",
         "bne 10b",
-        "add sp, sp, #128",
+        "add sp, sp, #160",
         "pop {{r4-r11, pc}}",
         // Any number of columns.
         "60:",
         "push {{r0, lr}}",
         "ldrd r12, lr, [sp, #({column_bytes} + 8)]",
         "61:",
-        tap!("0"),
+        tap!("0", "0"),
         "add r0, r0, r12",
         "add r1, r1, #8",
         "subs lr, lr, #1",
@@ -349,6 +385,9 @@ unsafe extern "C" fn convolve(frame: &Frame) {
         left = const offset_of!(Frame, left),
         tflite = const offset_of!(Frame, tflite),
         columns_kind = const offset_of!(Frame, columns_kind),
+        biases = const offset_of!(Frame, biases),
+        step_back = const offset_of!(Frame, step_back),
+        y_stride = const offset_of!(Frame, y_stride),
         rows = const offset_of!(Frame, rows),
         y_turn = const offset_of!(Frame, y_turn),
         ring = const offset_of!(Frame, ring),
