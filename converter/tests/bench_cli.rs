@@ -1,5 +1,7 @@
 //! `mote bench` as a user sees it.
 
+mod support;
+
 use assert_cmd::Command;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +64,28 @@ fn json_has_the_total_and_the_same_total_every_time() {
     let decoded = report["per_instruction"].as_array().unwrap().len() as u64;
     assert!(parts.abs_diff(instructions) < 2_500 * decoded, "{parts} of {instructions}, {decoded} decoded");
     assert_eq!(run(), report);
+}
+
+/// The image holds the kernels of the model only, and loading costs little. Networks of the shared data.
+#[test]
+fn code_and_loading_stay_small() {
+    if !has_qemu() {
+        return;
+    }
+    let Some(data) = support::data_root() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, code_bytes, load_instructions) in [("kws_dscnn_int8", 28_000, 40_000), ("ad01_int8", 14_000, 145_000)] {
+        let file = folder.path().join(name);
+        let source = data.join("tflite").join(name).join("model.tflite");
+        mote().arg("convert").arg(source).arg("-o").arg(&file).assert().success();
+        let output = mote().arg("bench").arg(&file).arg("--json").assert().success();
+        let report: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+        let number = |key: &str| report[key].as_u64().unwrap();
+        let load = number("load_instructions") + number("new_instructions");
+        eprintln!("{name}: {} bytes of code, {load} instructions to load", number("code_bytes"));
+        assert!(number("code_bytes") <= code_bytes, "{name}: {} bytes of code", number("code_bytes"));
+        assert!(load <= load_instructions, "{name}: {load} instructions to load");
+    }
 }
 
 #[test]

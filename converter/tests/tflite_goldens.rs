@@ -6,6 +6,7 @@
 mod support;
 
 use mote::data::Dataset;
+use mote::emit::emit;
 use mote::import::ImportOptions;
 use mote::import::{Format, tflite};
 use mote::validate::{Outcome, Session, compare_golden};
@@ -211,4 +212,21 @@ fn custom_operators_are_all_named_at_once() {
     let error = tflite::import(&source, &Default::default()).unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, tflite::ImportError::Unsupported(_)), "{text}");
+}
+
+/// File bytes without names and test vectors, over the bytes of the weights and int32 biases in the source file.
+#[test]
+fn files_are_little_larger_than_their_weights() {
+    let networks =
+        [("kws_dscnn_int8", 24_376), ("vww_96_int8", 219_072), ("ic_resnet8_int8", 78_752), ("ad01_int8", 270_880)];
+    for (name, weights) in networks {
+        let Some(folder) = folder(name) else { return };
+        let mut built = convert(&folder, false);
+        built.emit.meta = None;
+        built.emit.self_test.clear();
+        let bytes = emit(&built.plan, &built.emit).unwrap().bytes.len();
+        let ratio = bytes as f64 / f64::from(weights);
+        eprintln!("{name}: {bytes} bytes, {ratio:.3} times its weights");
+        assert!(ratio <= 1.075, "{name}: {bytes} bytes, {ratio:.3} times its weights");
+    }
 }
