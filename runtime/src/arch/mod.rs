@@ -27,6 +27,9 @@ pub(crate) use portable::{convolve_strips, dot_patches, dot_quad, dot_strips};
 use crate::format::instruction::{DepthwiseConv2d, Multiplier};
 use core::ops::Range;
 
+/// True if [`convolve_quad`] is there; else rows are computed one by one.
+pub(crate) const ALL_ROWS: bool = cfg!(kernel_arm_dsp);
+
 /// Computes all rows of a quad; `None`, with nothing done, where there is no kernel for that.
 #[cfg(not(kernel_arm_dsp))]
 #[inline]

@@ -65,7 +65,7 @@ struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 5 * 8 * 4);
 
-/// Computes all rows of a quad; `None`, with nothing done, if it is of a kind that the assembly does not know.
+/// Computes all rows of a quad; `None`, with nothing done, if a place is too small, which `check` excludes.
 ///
 /// Six instructions a tap and about 40 more for four outputs; seven for four elements of the input.
 #[inline(never)]
@@ -92,7 +92,7 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
         && strips.middle.start <= strips.middle.end
         && width <= x_shape.w as usize;
     let some = width > 0 && y_h > 0 && y_shape.w > 0 && strips.tap_words > 0;
-    if !fits || !some || !(1..=kernel_h).contains(&stride_h) {
+    if !fits || !some || kernel_h == 0 {
         return None;
     }
     let top_down = op.order == RowOrder::TopDown;
@@ -136,7 +136,7 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
         ring_end: ring.wrapping_byte_add(row_bytes.wrapping_mul(kernel_h)),
         fill: ring,
         taps_first: taps,
-        taps_step: stride_h.wrapping_mul(strips.tap_row_words).wrapping_mul(4),
+        taps_step: stride_h.checked_rem(kernel_h)?.wrapping_mul(strips.tap_row_words).wrapping_mul(4),
         taps_all: strips.tap_words.wrapping_mul(4),
         x: if top_down { x } else { x.wrapping_add(last_x) },
         x_row_step: if top_down { x_row_bytes as isize } else { (x_row_bytes as isize).wrapping_neg() },

@@ -19,8 +19,13 @@ pub(super) fn strips(op: &DepthwiseConv2d, memory: &mut Split<'_>, weights: &[i8
         let ready = layout.tap_words <= 2 * Channel::MAX_TAPS && scales.prepare(channel, &mut channels).is_some();
         place_taps(op, &layout, memory, weights.get(channel..)?)?;
         let quad = Quad { op, strips: &layout, channel, channels: &channels, store: scales.store() };
-        if !ready || arch::convolve_quad(&quad, memory).is_none() {
-            rows(&quad, memory, if ready { None } else { Some(scales) })?;
+        // A kernel of all rows does the rest where there is one.
+        if !ready {
+            rows(&quad, memory, Some(scales))?;
+        } else if arch::ALL_ROWS {
+            arch::convolve_quad(&quad, memory)?;
+        } else {
+            rows(&quad, memory, None)?;
         }
         channel = channel.wrapping_add(4);
     }
@@ -116,7 +121,8 @@ fn rows(quad: &Quad<'_>, memory: &mut Split<'_>, scales: Option<&Scales<'_>>) ->
         let y_start = (op.row(step) as usize).wrapping_mul(y_row_bytes);
         let y = y.get_mut(y_start.wrapping_add(channel)..y_start.wrapping_add(y_row_bytes))?;
         match scales {
-            None => arch::convolve_strips(&strips, y, c, y_shape.w as usize),
+            None if !arch::ALL_ROWS => arch::convolve_strips(&strips, y, c, y_shape.w as usize),
+            None => return None,
             Some(scales) => strips_any(&strips, scales, channel, y, c)?,
         }
     }
