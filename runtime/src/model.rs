@@ -7,7 +7,7 @@ use crate::format::{
 };
 use crate::header::{CONTROL_HEAD, CONTROL_REST, Header, SHA256};
 use crate::op::{self, Limits, Span, dispatch};
-use crate::ops::{AllOps, Ops};
+use crate::ops::{AllOps, Kernels, Ops};
 use crate::self_test::SelfTest;
 use core::marker::PhantomData;
 
@@ -101,6 +101,14 @@ impl<'m, O: Ops> Model<'m, O> {
     /// The program, decoded one instruction at a time.
     pub fn instructions(&self) -> Instructions<'m, O> {
         Instructions { rest: self.instructions, left: self.program.instruction_count, ops: PhantomData }
+    }
+
+    /// The kernels that a firmware must link to run this model.
+    pub fn kernels(&self) -> Kernels {
+        let limits =
+            Limits { arena_bytes: self.header.arena_bytes, weights: self.weights, rounding: self.program.rounding };
+        let needs = |instruction: Instruction| dispatch::needs(&instruction, &limits).unwrap_or(Kernels::of(&[]));
+        self.instructions().map(needs).fold(Kernels::of(&[]), Kernels::union)
     }
 
     /// The constants that instructions address.
@@ -250,6 +258,7 @@ fn check_instructions<O: Ops>(mut reader: Reader, count: u32, limits: &Limits) -
             None => return Err(refuse(Fault::Unsupported)),
             Some(instruction) => {
                 dispatch::check::<O>(instruction, limits).map_err(refuse)?;
+                dispatch::check_needs::<O>(instruction, limits).map_err(refuse)?;
                 has_state |= dispatch::has_state::<O>(instruction);
             }
         }

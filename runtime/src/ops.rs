@@ -48,6 +48,27 @@ impl Kernels {
         Self(set)
     }
 
+    /// These and `kernel`.
+    pub const fn with(self, kernel: Kernel) -> Self {
+        Self(self.0 | kernel.bit())
+    }
+
+    /// All that are in one of both.
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// True if all of `others` are among them.
+    #[inline(always)]
+    pub const fn contains_all(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    /// Each of them, in the order of [`Kernel::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Kernel> {
+        Kernel::ALL.iter().copied().filter(move |&kernel| self.contains(kernel))
+    }
+
     /// True if `kernel` is one of them.
     #[inline(always)]
     pub const fn contains(self, kernel: Kernel) -> bool {
@@ -56,7 +77,7 @@ impl Kernels {
 }
 
 impl Kernel {
-    const fn bit(self) -> u32 {
+    pub(crate) const fn bit(self) -> u32 {
         1 << self as u32
     }
 }

@@ -254,9 +254,8 @@ fn instructions(model: &Model) -> Vec<InstructionSummary> {
 
 /// Names of the kernels that a model needs, each once, in alphabetical order.
 pub fn kernels(model: &Model) -> Vec<String> {
-    let mut kernels: Vec<String> = model.instructions().map(|i| format!("{:?}", i.kernel())).collect();
+    let mut kernels: Vec<String> = model.kernels().iter().map(|kernel| format!("{kernel:?}")).collect();
     kernels.sort();
-    kernels.dedup();
     kernels
 }
 

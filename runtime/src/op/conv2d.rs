@@ -5,6 +5,8 @@ use super::{Limits, Memory, product};
 use crate::arch::{self, Block, Channel, SLOTS};
 use crate::error::Fault;
 use crate::format::instruction::{Conv2d, RowOrder};
+use crate::op::dispatch::Kernel;
+use crate::ops::Ops;
 use core::num::{NonZeroU32, NonZeroUsize};
 use core::ops::Range;
 
@@ -31,7 +33,7 @@ const _: () = assert!(Conv2d::BLOCK as usize == SLOTS);
 ///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
 #[inline(never)]
-pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
+pub(crate) fn conv2d<O: Ops>(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
     let groups = NonZeroUsize::new(op.groups as usize)?;
     let group_out = op.y_shape.c as usize / groups;
     let row_bytes = op.row_bytes()? as usize;
@@ -53,7 +55,7 @@ pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales
             let y = y.get_mut(first.wrapping_mul(op.y_shape.c) as usize..)?;
             let start = group.wrapping_mul(group_out);
             let channels = start..start.wrapping_add(group_out);
-            filters.apply(patches, channels, y, op.y_shape.c as usize, count as usize)?;
+            filters.apply::<O>(patches, channels, y, op.y_shape.c as usize, count as usize)?;
         }
     }
     Some(())
@@ -119,7 +121,7 @@ impl<'a> Filters<'a> {
 
     /// Computes `channels` of `count` pixels, which are `y_stride` bytes apart in `y`.
     #[inline(never)]
-    fn apply(
+    fn apply<O: Ops>(
         &mut self,
         patches: &[u32],
         channels: Range<usize>,
@@ -141,6 +143,9 @@ impl<'a> Filters<'a> {
                 };
             }
             if self.ready.is_empty() {
+                if !O::KERNELS.contains(Kernel::AnyFactor) {
+                    return None;
+                }
                 self.apply_any(patches, first..end, weights, y, y_stride, count)?;
             } else {
                 let (row_bytes, store) = (self.row_bytes, self.scales.store());
@@ -216,12 +221,12 @@ pub(crate) fn check_groups(in_c: u32, out_c: u32, groups: u32, kernel_h: u32, ke
     product(&[kernel_h, kernel_w, in_c / groups])
 }
 
-pub(crate) fn run(op: &Conv2d, memory: &mut Memory) -> Option<()> {
+pub(crate) fn run<O: Ops>(op: &Conv2d, memory: &mut Memory) -> Option<()> {
     let (x, y) = (op.x_shape, op.y_shape);
     let weights = memory.weights(op.weights, y.c.checked_mul(op.row_bytes()?)?)?;
     let scales = op.requantize.scales(y.c, memory)?;
     let mut split = memory.split((op.x, x.elements()?), (op.scratch, op.scratch_bytes()?), (op.y, y.elements()?))?;
-    conv2d(op, &mut split, weights, &scales)
+    conv2d::<O>(op, &mut split, weights, &scales)
 }
 
 #[cfg(test)]

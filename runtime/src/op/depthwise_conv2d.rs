@@ -8,6 +8,8 @@ use super::{Limits, Memory, product};
 use crate::arch::{self, Channel};
 use crate::error::Fault;
 use crate::format::instruction::DepthwiseConv2d;
+use crate::op::dispatch::Kernel;
+use crate::ops::Ops;
 use core::num::NonZeroUsize;
 
 /// Channels whose sums are held on the stack at a time.
@@ -33,14 +35,17 @@ const BLOCK: usize = 32;
 /// Source: LiteRT 8-bit quantization specification.
 ///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
-pub(crate) fn depthwise_conv2d(
+pub(crate) fn depthwise_conv2d<O: Ops>(
     op: &DepthwiseConv2d,
     memory: &mut Split<'_>,
     weights: &[i8],
     scales: &Scales<'_>,
 ) -> Option<()> {
     if op.scratch_bytes != 0 {
-        return strips::strips(op, memory, weights, scales);
+        return strips::strips::<O>(op, memory, weights, scales);
+    }
+    if !O::KERNELS.contains(Kernel::DepthwiseDirect) {
+        return None;
     }
     for step in 0..op.y_shape.h {
         sum_row(op, memory, weights, scales, op.row(step))?;
@@ -140,7 +145,7 @@ pub(crate) fn check(op: &DepthwiseConv2d, limits: &Limits) -> Result<(), Fault> 
     if x_span.overlaps(y_span) && !op.distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
 }
 
-pub(crate) fn run(op: &DepthwiseConv2d, memory: &mut Memory) -> Option<()> {
+pub(crate) fn run<O: Ops>(op: &DepthwiseConv2d, memory: &mut Memory) -> Option<()> {
     let (x, y, window) = (op.x_shape, op.y_shape, op.window);
     let weights_len = window.kernel_h.checked_mul(window.kernel_w)?.checked_mul(y.c)?;
     let weights = memory.weights(op.weights, weights_len)?;
@@ -148,7 +153,7 @@ pub(crate) fn run(op: &DepthwiseConv2d, memory: &mut Memory) -> Option<()> {
     // Without scratch memory, all of the arena lies on one side of nothing.
     let scratch = if op.scratch_bytes == 0 { 0 } else { op.scratch };
     let mut split = memory.split((op.x, x.elements()?), (scratch, op.scratch_bytes), (op.y, y.elements()?))?;
-    depthwise_conv2d(op, &mut split, weights, &scales)
+    depthwise_conv2d::<O>(op, &mut split, weights, &scales)
 }
 
 #[cfg(test)]

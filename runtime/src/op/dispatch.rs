@@ -3,23 +3,31 @@
 //! Guards are constants of the chosen [`Ops`], so that the compiler drops what is not chosen: kernels, checks, and the
 //! decoders of their operands, which are not small.
 
+use super::scales::needs_any_factor;
 use super::{Limits, Memory};
 use crate::error::Fault;
 use crate::format::Instruction;
 use crate::format::decode::{Decode, Reader};
-use crate::ops::Ops;
+use crate::ops::{Kernels, Ops};
 
 macro_rules! kernels {
-    ($($(#[$cfg:meta])* $kind:ident = $index:literal in $($module:ident)::+;)*) => {
-        /// A kind of instruction, by its name in [`Instruction`].
+    ($($(#[$cfg:meta])* $kind:ident = $index:literal in $($module:ident)::+ $(with $ops:ident)?;)*) => {
+        /// A kind of instruction, by its name in [`Instruction`]; and the code for rare forms of some.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[allow(missing_docs, reason = "documented at the variants' parameters in `format::instruction`")]
-        pub enum Kernel { $($kind = $index,)* }
+        pub enum Kernel {
+            $($kind = $index,)*
+            /// Convolutions and fully connected layers with a factor of about a half and more or below `2^-24`, a bias of
+            /// `2^29` and more, or more than 16384 products in a sum.
+            AnyFactor = 30,
+            /// Depthwise convolutions without scratch memory.
+            DepthwiseDirect = 31,
+        }
 
         impl Kernel {
             /// Every kernel, in the order of their numbers in a file.
-            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)* Self::AnyFactor, Self::DepthwiseDirect];
         }
 
         impl Instruction {
@@ -63,7 +71,7 @@ macro_rules! kernels {
         pub(crate) fn run<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
             match instruction {
                 $($(#[$cfg])* Instruction::$kind(op) if O::KERNELS.contains(Kernel::$kind) => {
-                    super::$($module)::+::run(op, memory)
+                    super::$($module)::+::run$(::<$ops>)?(op, memory)
                 })*
                 #[allow(unreachable_patterns)]
                 _ => None,
@@ -73,9 +81,9 @@ macro_rules! kernels {
 }
 
 kernels! {
-    Conv2d = 0 in conv2d;
-    DepthwiseConv2d = 1 in depthwise_conv2d;
-    FullyConnected = 2 in fully_connected;
+    Conv2d = 0 in conv2d with O;
+    DepthwiseConv2d = 1 in depthwise_conv2d with O;
+    FullyConnected = 2 in fully_connected with O;
     Add = 3 in add;
     Mul = 4 in mul;
     AveragePool2d = 5 in average_pool2d;
@@ -100,6 +108,36 @@ kernels! {
     #[cfg(feature = "f32")] UnaryF32 = 24 in f32::unary;
     Lstm = 25 in lstm;
     Sub = 26 in sub;
+}
+
+/// Every kernel that the instruction needs: its own, and those of rare forms.
+pub(crate) fn needs(instruction: &Instruction, limits: &Limits) -> Result<Kernels, Fault> {
+    let mut kernels = Kernels::of(&[instruction.kernel()]);
+    let any_factor = match instruction {
+        Instruction::Conv2d(op) => {
+            needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits)?
+        }
+        Instruction::DepthwiseConv2d(op) => {
+            if op.scratch_bytes == 0 {
+                kernels = kernels.with(Kernel::DepthwiseDirect);
+            }
+            let taps = op.window.kernel_h.saturating_mul(op.window.kernel_w);
+            needs_any_factor(&op.requantize, op.y_shape.c, taps, limits)?
+        }
+        Instruction::FullyConnected(op) => needs_any_factor(&op.requantize, op.out_n, op.in_n, limits)?,
+        _ => false,
+    };
+    Ok(if any_factor { kernels.with(Kernel::AnyFactor) } else { kernels })
+}
+
+/// `Ok` if the chosen kernels are all that the instruction needs.
+pub(crate) fn check_needs<O: Ops>(instruction: &Instruction, limits: &Limits) -> Result<(), Fault> {
+    const RARE: Kernels = Kernels::of(&[Kernel::AnyFactor, Kernel::DepthwiseDirect]);
+    if O::KERNELS.contains_all(RARE) || O::KERNELS.contains_all(needs(instruction, limits)?) {
+        Ok(())
+    } else {
+        Err(Fault::Unsupported)
+    }
 }
 
 /// As [`run`], of instructions that are only known when they run: one copy of all kernels, whoever calls it.

@@ -4,6 +4,8 @@ use super::{Limits, Memory, product};
 use crate::arch::{self, Channel};
 use crate::error::Fault;
 use crate::format::instruction::FullyConnected;
+use crate::op::dispatch::Kernel;
+use crate::ops::Ops;
 use core::num::NonZeroUsize;
 
 /// Channels whose form for kernels is held on the stack at a time.
@@ -23,7 +25,7 @@ const CHANNELS: usize = 32;
 ///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
 #[inline(never)]
-pub(crate) fn fully_connected(
+pub(crate) fn fully_connected<O: Ops>(
     op: &FullyConnected,
     x: &[i8],
     weights: &[i8],
@@ -46,6 +48,8 @@ pub(crate) fn fully_connected(
             let y = y.get_mut(y_at..)?.get_mut(..channels.len())?;
             if ready {
                 arch::fully_connect(x, weights, channels, scales.store(), y);
+            } else if !O::KERNELS.contains(Kernel::AnyFactor) {
+                return None;
             } else {
                 any(x, weights, scales, first, y)?;
             }
@@ -85,12 +89,12 @@ pub(crate) fn check(op: &FullyConnected, limits: &Limits) -> Result<(), Fault> {
     x.disjoint(y)
 }
 
-pub(crate) fn run(op: &FullyConnected, memory: &mut Memory) -> Option<()> {
+pub(crate) fn run<O: Ops>(op: &FullyConnected, memory: &mut Memory) -> Option<()> {
     let weights = memory.weights(op.weights, op.weight_bytes()?)?;
     let scales = op.requantize.scales(op.out_n, memory)?;
     let (x_len, y_len) = (op.rows.checked_mul(op.in_n)?, op.rows.checked_mul(op.out_n)?);
     let (x, y) = memory.x_y(op.x, x_len, op.y, y_len)?;
-    fully_connected(op, x, weights, &scales, y)
+    fully_connected::<O>(op, x, weights, &scales, y)
 }
 
 #[cfg(test)]

@@ -126,6 +126,21 @@ pub(crate) fn store(value: i32, zero_point: i8, min: i8, max: i8) -> i8 {
     value.saturating_add(i32::from(zero_point)).max(i32::from(min)).min(i32::from(max)) as i8
 }
 
+/// True if some of the channels, with sums of `taps` products, have no form for kernels.
+pub(crate) fn needs_any_factor(
+    requantize: &Requantize8,
+    channels: u32,
+    taps: u32,
+    limits: &Limits,
+) -> Result<bool, Fault> {
+    let memory = Memory { arena: &mut [], weights: limits.weights, rounding: limits.rounding };
+    let scales = requantize.scales(channels, &memory).ok_or(Fault::WeightsBounds)?;
+    let mut one = [Channel::default()];
+    let mut all = 0..channels as usize;
+    let known = all.all(|channel| scales.prepare(channel, &mut one).is_some());
+    Ok(!known || taps as usize > Channel::MAX_TAPS)
+}
+
 impl Requantize8 {
     pub(crate) fn check(&self, channels: u32, limits: &Limits) -> Result<(), Fault> {
         parameter(self.min <= self.max)?;

@@ -4,12 +4,19 @@ use super::super::scales::Scales;
 use super::super::split::Split;
 use crate::arch::{self, Channel, Quad, StripLayout, StripWindow, Strips};
 use crate::format::instruction::{DepthwiseConv2d, RowOrder};
+use crate::op::dispatch::Kernel;
+use crate::ops::Ops;
 use core::num::NonZeroUsize;
 
 /// Four channels at a time. Rows of them go to a ring of as many as the kernel has, padding included: every input row is
 /// widened once, and may be overwritten from then on.
 #[inline(never)]
-pub(super) fn strips(op: &DepthwiseConv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
+pub(super) fn strips<O: Ops>(
+    op: &DepthwiseConv2d,
+    memory: &mut Split<'_>,
+    weights: &[i8],
+    scales: &Scales<'_>,
+) -> Option<()> {
     let layout = layout(op)?;
     let c = op.x_shape.c as usize;
     let mut channels = [Channel::default(); 4];
@@ -20,7 +27,9 @@ pub(super) fn strips(op: &DepthwiseConv2d, memory: &mut Split<'_>, weights: &[i8
         place_taps(op, &layout, memory, weights.get(channel..)?)?;
         let quad = Quad { op, strips: &layout, channel, channels: &channels, store: scales.store() };
         // A kernel of all rows does the rest where there is one.
-        if !ready {
+        if !ready && !O::KERNELS.contains(Kernel::AnyFactor) {
+            return None;
+        } else if !ready {
             rows(&quad, memory, Some(scales))?;
         } else if arch::ALL_ROWS {
             arch::convolve_quad(&quad, memory)?;

@@ -4,6 +4,7 @@ use super::super::testing::{
 use super::*;
 use crate::format::Rounding;
 use crate::format::instruction::Hwc;
+use crate::ops::AllOps;
 use proptest::prelude::*;
 use std::vec::Vec;
 
@@ -50,7 +51,7 @@ proptest! {
                 Places::apart(x_len, scratch_bytes, y_len),
                 Places::overlapping(x_len, scratch_bytes, y_len, op.distances(), order),
             ] {
-                let run = |memory: &mut Split| depthwise_conv2d(&op, memory, &weights, &tables.scales(rounding));
+                let run = |memory: &mut Split| depthwise_conv2d::<AllOps>(&op, memory, &weights, &tables.scales(rounding));
                 prop_assert_eq!(places.run(&x, scratch_bytes, y_len, run), Some(expected.clone()));
             }
         }

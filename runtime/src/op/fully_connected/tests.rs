@@ -1,6 +1,7 @@
 use super::super::testing::{Random, Tables, config, no_tables, rounding};
 use super::*;
 use crate::format::pack::quads;
+use crate::ops::AllOps;
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
@@ -17,7 +18,7 @@ proptest! {
         let (x, weights) = (random.i8s(rows * in_n), random.i8s(out_n * in_n));
         let tables = Tables::random(&mut random, out_n);
         let mut got = vec![0; (rows * out_n) as usize];
-        prop_assert!(fully_connected(&op, &x, &quads(&weights, in_n as usize), &tables.scales(rounding), &mut got).is_some());
+        prop_assert!(fully_connected::<AllOps>(&op, &x, &quads(&weights, in_n as usize), &tables.scales(rounding), &mut got).is_some());
         let literal = |(row, o): (u32, u32)| {
             let product = |i: u32| i32::from(x[(row * in_n + i) as usize]) * i32::from(weights[(o * in_n + i) as usize]);
             tables.output(rounding, o, tables.bias(o) + (0..in_n).map(product).sum::<i32>())
