@@ -7,23 +7,31 @@
 
 use super::instruction::{Conv2d, DepthwiseConv2d, Hwc, RowOrder, Window};
 
-/// Least distances between the first bytes of input and output.
+/// Least distances between the first bytes of input and output, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Distances {
-    /// The output starts this many bytes before the input, or more.
+    /// The output starts this many bytes before the input, or more. Below 0: it may start behind it.
     pub below: i64,
     /// The output starts this many bytes behind the input, or more.
     pub above: i64,
+    /// The distance is a multiple of this, 1 or more.
+    pub step: i64,
 }
 
 impl Distances {
     /// True if an output at `y` may overlap an input at `x` when computed in `order`.
     pub fn allow(self, x: u32, y: u32, order: RowOrder) -> bool {
-        let (x, y) = (i64::from(x), i64::from(y));
-        match order {
-            RowOrder::TopDown => x - y >= self.below,
-            RowOrder::BottomUp => y - x >= self.above,
-        }
+        let apart = i64::from(y) - i64::from(x);
+        let far_enough = match order {
+            RowOrder::TopDown => -apart >= self.below,
+            RowOrder::BottomUp => apart >= self.above,
+        };
+        far_enough && apart.checked_rem(self.step) == Some(0)
+    }
+
+    /// The order in which an output at `y` may overlap an input at `x`, if there is one.
+    pub fn order(self, x: u32, y: u32) -> Option<RowOrder> {
+        [RowOrder::TopDown, RowOrder::BottomUp].into_iter().find(|&order| self.allow(x, y, order))
     }
 }
 
@@ -34,7 +42,7 @@ impl Conv2d {
         if self.groups != 1 {
             // The first group writes while the next one's channels are still to be read.
             let bytes = |shape: Hwc| i64::from(shape.h) * i64::from(shape.w) * i64::from(shape.c);
-            return Distances { below: bytes(self.y_shape), above: bytes(self.x_shape) };
+            return Distances { below: bytes(self.y_shape), above: bytes(self.x_shape), step: 1 };
         }
         let one_pixel = (window.kernel_h, window.kernel_w, window.stride_h, window.stride_w) == (1, 1, 1, 1);
         if one_pixel && (window.pad_top, window.pad_left) == (0, 0) && self.x_shape.w == self.y_shape.w {
@@ -48,8 +56,22 @@ impl Conv2d {
 
 impl DepthwiseConv2d {
     /// Distances for its rows. Shapes and window must have been checked.
+    ///
+    /// With scratch memory, channels are computed four at a time: all rows of four channels, then all rows of the next.
+    /// What is written for some channels must be what was read for the same ones, so that the distance is in whole
+    /// pixels. Every input row is copied to the scratch memory once, and may then be written over.
     pub fn distances(&self) -> Distances {
-        rows(&self.window, self.x_shape, self.y_shape, 0)
+        let (window, x, y) = (&self.window, self.x_shape, self.y_shape);
+        if self.scratch_bytes == 0 {
+            return rows(window, x, y, 0);
+        }
+        let step = i64::from(x.c).max(1);
+        if window.dilation_h == 1 {
+            Distances { step, ..copied_rows(window, x, y) }
+        } else {
+            // The scratch memory holds the rows of one output row only: they are read again.
+            Distances { step, ..rows(window, x, y, 0) }
+        }
     }
 }
 
@@ -65,6 +87,7 @@ fn pointwise(x: Hwc, y: Hwc) -> Distances {
     Distances {
         below: below(0).max(below((pixels - block).max(0))).max(below(last)),
         above: above(last).max(above((block - 1).min(last))).max(above(0)),
+        step: 1,
     }
 }
 
@@ -74,7 +97,7 @@ fn rows(window: &Window, x: Hwc, y: Hwc, slack: i64) -> Distances {
     let (y_w, y_c) = (i64::from(y.w), i64::from(y.c));
     let (height, pixels) = (i64::from(x.h), i64::from(y.h) * y_w);
     let reach = (i64::from(window.kernel_h) - 1) * i64::from(window.dilation_h) + 1;
-    let mut distances = Distances { below: i64::MIN, above: i64::MIN };
+    let mut distances = Distances { below: i64::MIN, above: i64::MIN, step: 1 };
     for row in 0..i64::from(y.h) {
         let origin = row * i64::from(window.stride_h) - i64::from(window.pad_top);
         let (first, end) = (origin.max(0).min(height), (origin + reach).max(0).min(height));
@@ -82,6 +105,21 @@ fn rows(window: &Window, x: Hwc, y: Hwc, slack: i64) -> Distances {
         let not_before = (row * y_w - slack).max(0) * y_c;
         distances.below = distances.below.max(written - first * x_row);
         distances.above = distances.above.max(end * x_row - not_before);
+    }
+    distances
+}
+
+/// Steps of whole rows, before which all input rows up to the last one that the step reads were copied elsewhere.
+fn copied_rows(window: &Window, x: Hwc, y: Hwc) -> Distances {
+    let x_row = i64::from(x.w) * i64::from(x.c);
+    let y_row = i64::from(y.w) * i64::from(y.c);
+    let height = i64::from(x.h);
+    let mut distances = Distances { below: i64::MIN, above: i64::MIN, step: 1 };
+    for row in 0..i64::from(y.h) {
+        let origin = row * i64::from(window.stride_h) - i64::from(window.pad_top);
+        let (first, end) = (origin.max(0).min(height), (origin + i64::from(window.kernel_h)).max(0).min(height));
+        distances.below = distances.below.max((row + 1) * y_row - end * x_row);
+        distances.above = distances.above.max(first * x_row - row * y_row);
     }
     distances
 }
