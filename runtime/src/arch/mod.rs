@@ -11,16 +11,92 @@
 #[cfg(kernel_arm_dsp)]
 #[allow(unsafe_code, reason = "inline assembly; each use says why it is sound")]
 mod arm_dsp;
+mod channel;
 mod portable;
 
 #[cfg(kernel_arm_dsp)]
-pub(crate) use arm_dsp::{dot_patches, dot_quad, dot_strips, widen_patch, widen_strip};
+pub(crate) use arm_dsp::{convolve_block, convolve_quad, fully_connect, widen_patch, widen_strip};
+pub(crate) use channel::{Channel, PackedShift, Store};
 pub(crate) use portable::multiply_add_offset_i8;
 #[cfg(not(kernel_arm_dsp))]
-pub(crate) use portable::{dot_patches, dot_quad, dot_strips, widen_patch, widen_strip};
+pub(crate) use portable::{convolve_block, fully_connect, widen_patch, widen_strip};
+pub(crate) use portable::{convolve_strips, dot_patches, dot_quad, dot_strips};
+
+use crate::format::instruction::DepthwiseConv2d;
+use core::ops::Range;
+
+/// Computes all rows of a quad; `None`, with nothing done, where there is no kernel for that.
+#[cfg(not(kernel_arm_dsp))]
+#[inline]
+pub(crate) fn convolve_quad(_: &Quad<'_>, _: &mut crate::op::split::Split<'_>) -> Option<()> {
+    None
+}
 
 /// Pixels whose patches lie side by side.
 pub(crate) const SLOTS: usize = 4;
+
+/// The patches of a block of pixels and the filters to multiply them with.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    /// [`SLOTS`] patches of `row_bytes` elements.
+    pub patches: &'a [u32],
+    /// One row for each of `channels`.
+    pub weights: &'a [i8],
+    /// Weights of one filter, a multiple of 4 and not 0.
+    pub row_bytes: usize,
+    /// Of the outputs to compute.
+    pub channels: &'a [Channel],
+    /// Rounding and clamping.
+    pub store: Store,
+}
+
+/// A row of outputs of four channels of a depthwise convolution.
+#[derive(Clone, Copy)]
+pub(crate) struct Strips<'a> {
+    /// Rows of pixels, of which the first output reads from the first pixel on.
+    pub x: &'a [u32],
+    /// Taps, in the order of the rows of `x`.
+    pub taps: &'a [u32],
+    /// Where the taps of an output are.
+    pub window: StripWindow,
+    /// Words from the first pixel of one output to that of the next.
+    pub step: usize,
+    /// Of the outputs to compute.
+    pub channels: &'a [Channel; 4],
+    /// Rounding and clamping.
+    pub store: Store,
+}
+
+/// Four channels of a depthwise convolution.
+#[cfg_attr(not(kernel_arm_dsp), allow(dead_code, reason = "for kernels of all rows at once"))]
+#[derive(Clone, Copy)]
+pub(crate) struct Quad<'a> {
+    pub op: &'a DepthwiseConv2d,
+    /// What its scratch memory holds; the taps are there, the last row first if the order is from the bottom.
+    pub strips: &'a StripLayout,
+    /// The first one.
+    pub channel: usize,
+    /// Of the outputs to compute.
+    pub channels: &'a [Channel; 4],
+    /// Rounding and clamping.
+    pub store: Store,
+}
+
+/// What the scratch memory of a depthwise convolution holds, in words: the taps, all rows but the last twice; then a ring
+/// of as many rows of pixels as the kernel has.
+pub(crate) struct StripLayout {
+    /// Taps of a row, and of all.
+    pub tap_row_words: usize,
+    pub tap_words: usize,
+    /// Where the ring starts.
+    pub ring_start: usize,
+    /// Words of a row of the ring that are input; the others are padding.
+    pub middle: Range<usize>,
+    /// Where the taps of an output are.
+    pub window: StripWindow,
+    /// Words from the first pixel of one output to that of the next.
+    pub step: usize,
+}
 
 /// Where the strips of one output pixel are.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 //! Slices are read up to the shortest of them. Sums wrap; `check` keeps them inside `i32`.
 #![cfg_attr(kernel_arm_dsp, allow(dead_code, reason = "the oracle of the kernels that are used instead"))]
 
-use super::{SLOTS, StripWindow};
+use super::{Block, Channel, SLOTS, Store, StripWindow, Strips};
 
 /// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
 #[cfg_attr(kernel_arm_dsp, inline(never))]
@@ -16,6 +16,58 @@ pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], 
         if let Some(element) = elements.get_mut(word.wrapping_mul(2).wrapping_add(k % 4 / 2)) {
             *element = i16::from(x).wrapping_sub(i16::from(x_zero_point));
         }
+    }
+}
+
+/// `y[p * y_stride + f] = output(dot(patch[p], filter[f]) + bias[f])` for the pixels `p` of a block and its channels `f`.
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
+pub(crate) fn convolve_block(block: &Block<'_>, y: &mut [i8], y_stride: usize) {
+    for (f, channel) in block.channels.iter().enumerate() {
+        let Some(row) = block.weights.get(f.wrapping_mul(block.row_bytes)..).and_then(|w| w.get(..block.row_bytes))
+        else {
+            return;
+        };
+        let mut at = f;
+        for sum in dot_patches(block.patches, row, channel.bias) {
+            if let Some(y) = y.get_mut(at) {
+                *y = channel.output(sum, block.store);
+            }
+            at = at.wrapping_add(y_stride);
+        }
+    }
+}
+
+/// `y[p * y_stride + c] = output(sum(x * tap) + bias[c])` for `count` outputs `p` of a row and four channels `c`.
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
+pub(crate) fn convolve_strips(strips: &Strips<'_>, y: &mut [i8], y_stride: usize, count: usize) {
+    let biases = strips.channels.map(|c| c.bias);
+    let (mut first, mut at) = (0usize, 0usize);
+    for _ in 0..count {
+        let (Some(x), Some(y)) = (strips.x.get(first..), y.get_mut(at..)) else { return };
+        let sums = dot_strips(x, strips.taps, strips.window, biases);
+        for ((y, channel), sum) in y.iter_mut().zip(strips.channels).zip(sums) {
+            *y = channel.output(sum, strips.store);
+        }
+        (first, at) = (first.wrapping_add(strips.step), at.wrapping_add(y_stride));
+    }
+}
+
+/// `y[o] = output(dot(x, w[o]) + bias[o])`; weights as [`dot_quad`] reads them, one quad after the other.
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
+pub(crate) fn fully_connect(x: &[i8], w: &[i8], channels: &[Channel], store: Store, y: &mut [i8]) {
+    let quad_bytes = x.len().next_multiple_of(4).wrapping_mul(4);
+    let mut at = 0usize;
+    for (channels, y) in channels.chunks(4).zip(y.chunks_mut(4)) {
+        let Some(w) = w.get(at..) else { return };
+        let mut biases = [0; 4];
+        biases.iter_mut().zip(channels).for_each(|(bias, channel)| *bias = channel.bias);
+        for ((y, channel), sum) in y.iter_mut().zip(channels).zip(dot_quad(x, w, biases)) {
+            *y = channel.output(sum, store);
+        }
+        at = at.wrapping_add(quad_bytes);
     }
 }
 

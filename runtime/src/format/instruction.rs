@@ -177,6 +177,14 @@ impl Conv2d {
         taps.checked_mul(self.x_shape.c.checked_div(self.groups)?)?.checked_next_multiple_of(4)
     }
 
+    /// True if every output pixel reads the input pixel at its place and no other.
+    pub fn is_pointwise(&self) -> bool {
+        let window = &self.window;
+        (window.kernel_h, window.kernel_w, window.stride_h, window.stride_w) == (1, 1, 1, 1)
+            && (window.pad_top, window.pad_left) == (0, 0)
+            && self.x_shape.w == self.y_shape.w
+    }
+
     /// Bytes of scratch memory: one patch of `i16` for each pixel of a block.
     pub fn scratch_bytes(&self) -> Option<u32> {
         self.row_bytes()?.checked_mul(2 * Self::BLOCK)
@@ -213,6 +221,14 @@ pub struct DepthwiseConv2d {
 }
 
 impl DepthwiseConv2d {
+    /// The row that is computed as the `step`th.
+    pub(crate) fn row(&self, step: u32) -> u32 {
+        match self.order {
+            RowOrder::TopDown => step,
+            RowOrder::BottomUp => self.y_shape.h.wrapping_sub(1).wrapping_sub(step),
+        }
+    }
+
     /// Columns of an input row with the padding that its outputs read.
     pub fn strip_columns(&self) -> Option<u32> {
         let outputs = self.y_shape.w.checked_sub(1)?.checked_mul(self.window.stride_w)?;
@@ -220,15 +236,19 @@ impl DepthwiseConv2d {
         outputs.checked_add(reach)?.checked_add(1)
     }
 
-    /// Bytes of scratch memory with which four channels can be computed at a time: the taps of the kernel and one
-    /// padded row for each of its rows, in words of two `i16`. `None` if channels do not come in fours, or there are
-    /// several outputs per input.
+    /// Bytes of scratch memory with which four channels can be computed at a time, in words of two `i16`: one padded row
+    /// of pixels for each row of the kernel; and the kernel's taps, all but the last row of them twice, so that they can
+    /// be read from any row on. `None` if channels do not come in fours, there are several outputs per input, or rows of
+    /// taps are apart.
     pub fn strip_bytes(&self) -> Option<u32> {
-        if self.x_shape.c != self.y_shape.c || !self.x_shape.c.is_multiple_of(4) {
+        let window = &self.window;
+        let one_to_one = self.x_shape.c == self.y_shape.c && self.x_shape.c.is_multiple_of(4);
+        if !one_to_one || (window.dilation_h != 1 && window.kernel_h != 1) {
             return None;
         }
-        let pixels = self.strip_columns()?.checked_add(self.window.kernel_w)?;
-        pixels.checked_mul(self.window.kernel_h)?.checked_mul(8)
+        let rows = self.strip_columns()?.checked_mul(window.kernel_h)?;
+        let taps = window.kernel_h.checked_mul(2)?.checked_sub(1)?.checked_mul(window.kernel_w)?;
+        rows.checked_add(taps)?.checked_mul(8)
     }
 }
 

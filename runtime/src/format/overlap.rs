@@ -44,8 +44,7 @@ impl Conv2d {
             let bytes = |shape: Hwc| i64::from(shape.h) * i64::from(shape.w) * i64::from(shape.c);
             return Distances { below: bytes(self.y_shape), above: bytes(self.x_shape), step: 1 };
         }
-        let one_pixel = (window.kernel_h, window.kernel_w, window.stride_h, window.stride_w) == (1, 1, 1, 1);
-        if one_pixel && (window.pad_top, window.pad_left) == (0, 0) && self.x_shape.w == self.y_shape.w {
+        if self.is_pointwise() {
             // No pixel needs another than its own: a map of one column, whatever its width.
             let column = |shape: Hwc| Hwc { h: shape.h.saturating_mul(shape.w), w: 1, c: shape.c };
             return pointwise(column(self.x_shape), column(self.y_shape));

@@ -2,15 +2,16 @@ use super::scales::Scales;
 use super::split::Split;
 use super::window::Runs;
 use super::{Limits, Memory, product};
-use crate::arch;
+use crate::arch::{self, Block, Channel, SLOTS};
 use crate::error::Fault;
 use crate::format::instruction::{Conv2d, RowOrder};
 use core::num::{NonZeroU32, NonZeroUsize};
+use core::ops::Range;
 
 /// Most products in one sum: `65536 * 255 * 127` fits `i32`.
 pub(crate) const MAX_TAPS: u32 = 65536;
 
-const _: () = assert!(Conv2d::BLOCK as usize == arch::SLOTS);
+const _: () = assert!(Conv2d::BLOCK as usize == SLOTS);
 
 /// 2-D convolution: `y[h, w, o] = clamp(requantize(sum((x - x_zero_point) * weights[o]) + bias[o]) + y_zero_point)`.
 ///
@@ -31,14 +32,12 @@ const _: () = assert!(Conv2d::BLOCK as usize == arch::SLOTS);
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
 #[inline(never)]
 pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
-    let (rows, columns) = op.window.axes(op.x_shape)?;
-    let y_w = NonZeroU32::new(op.y_shape.w)?;
     let groups = NonZeroUsize::new(op.groups as usize)?;
-    let group_in = op.x_shape.c as usize / groups;
     let group_out = op.y_shape.c as usize / groups;
-    let row_bytes = NonZeroUsize::new(op.row_bytes()? as usize)?;
+    let row_bytes = op.row_bytes()? as usize;
     let pixels = op.y_shape.h.checked_mul(op.y_shape.w)?;
     let blocks = pixels.div_ceil(Conv2d::BLOCK);
+    let mut filters = Filters::new(weights, row_bytes, scales);
     memory.scratch().fill(0);
     for step in 0..blocks {
         let block = match op.order {
@@ -46,45 +45,146 @@ pub(crate) fn conv2d(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales
             RowOrder::BottomUp => blocks.wrapping_sub(1).wrapping_sub(step),
         };
         let first = block.wrapping_mul(Conv2d::BLOCK);
-        let last = first.wrapping_add(Conv2d::BLOCK).min(pixels);
-        let mut filters = weights.chunks_exact(row_bytes.get());
+        let count = pixels.wrapping_sub(first).min(Conv2d::BLOCK);
         for group in 0..groups.get() {
             let (x, patches) = memory.x_scratch()?;
-            let x = x.get(group.wrapping_mul(group_in)..)?;
-            for (slot, pixel) in (first..last).enumerate() {
-                let (row, column) = (rows.taps(pixel / y_w), columns.taps(pixel % y_w));
-                let runs = Runs::new(&op.window, op.x_shape, group_in, row, column);
-                if runs.elements() != row_bytes.get() {
-                    arch::clear_patch(patches, slot);
-                }
-                runs.for_each(|x_at, w_at| {
-                    arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
-                    Some(())
-                })?;
-            }
-            let channels = group.wrapping_mul(group_out)..group.wrapping_add(1).wrapping_mul(group_out);
+            gather(op, group.wrapping_mul(op.x_shape.c as usize / groups), x, patches, first, count)?;
             let (patches, y) = memory.scratch_y()?;
             let y = y.get_mut(first.wrapping_mul(op.y_shape.c) as usize..)?;
-            let count = last.wrapping_sub(first) as usize;
-            let mut left = channels.len();
-            let mut at = channels.start;
-            while left > 0 {
-                let quad = scales.quad(at);
-                for (bias, factor) in quad.biases.into_iter().zip(quad.factors).take(left) {
-                    let sums = arch::dot_patches(patches, filters.next()?, bias);
-                    let outputs = scales.outputs_of_channel(factor, &sums);
-                    let mut pixel = at;
-                    for &output in outputs.get(..count)? {
-                        *y.get_mut(pixel)? = output;
-                        pixel = pixel.wrapping_add(op.y_shape.c as usize);
-                    }
-                    at = at.wrapping_add(1);
-                }
-                left = left.saturating_sub(4);
-            }
+            let start = group.wrapping_mul(group_out);
+            let channels = start..start.wrapping_add(group_out);
+            filters.apply(patches, channels, y, op.y_shape.c as usize, count as usize)?;
         }
     }
     Some(())
+}
+
+/// Lays out the patches of `count` output pixels from `first` on; `channel` is the first input channel of the group.
+#[inline(never)]
+fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32, count: u32) -> Option<()> {
+    let group_c = op.x_shape.c.checked_div(op.groups)? as usize;
+    let x = x.get(channel..)?;
+    if op.is_pointwise() {
+        let stride = op.x_shape.c as usize;
+        let mut at = (first as usize).wrapping_mul(stride);
+        for slot in 0..count as usize {
+            arch::widen_patch(patches, slot, 0, x.get(at..)?.get(..group_c)?, op.x_zero_point);
+            at = at.wrapping_add(stride);
+        }
+        return Some(());
+    }
+    let (rows, columns) = op.window.axes(op.x_shape)?;
+    let y_w = NonZeroU32::new(op.y_shape.w)?;
+    let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;
+    let (mut row, mut column) = (first / y_w, first % y_w);
+    let mut row_taps = rows.taps(row);
+    for slot in 0..count as usize {
+        let runs = Runs::new(&op.window, op.x_shape, group_c, row_taps, columns.taps(column));
+        if runs.elements() != taps.wrapping_mul(group_c) {
+            arch::clear_patch(patches, slot);
+        }
+        runs.for_each(|x_at, w_at| {
+            arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
+            Some(())
+        })?;
+        column = column.wrapping_add(1);
+        if column == y_w.get() {
+            (row, column) = (row.wrapping_add(1), 0);
+            row_taps = rows.taps(row);
+        }
+    }
+    Some(())
+}
+
+/// Channels whose form for kernels is held on the stack at a time.
+const CHANNELS: usize = 16;
+
+/// The filters of a layer, some of whose channels are ready.
+struct Filters<'a> {
+    weights: &'a [i8],
+    row_bytes: usize,
+    scales: &'a Scales<'a>,
+    channels: [Channel; CHANNELS],
+    /// Which ones these are.
+    ready: Range<usize>,
+}
+
+impl<'a> Filters<'a> {
+    fn new(weights: &'a [i8], row_bytes: usize, scales: &'a Scales<'a>) -> Self {
+        Self { weights, row_bytes, scales, channels: [Channel::default(); CHANNELS], ready: 0..0 }
+    }
+
+    /// Computes `channels` of `count` pixels, which are `y_stride` bytes apart in `y`.
+    #[inline(never)]
+    fn apply(
+        &mut self,
+        patches: &[u32],
+        channels: Range<usize>,
+        y: &mut [i8],
+        y_stride: usize,
+        count: usize,
+    ) -> Option<()> {
+        let mut first = channels.start;
+        while first < channels.end {
+            let end = first.wrapping_add(CHANNELS).min(channels.end);
+            let ready = self.channels.get_mut(..end.wrapping_sub(first))?;
+            let weights = self.weights.get(first.wrapping_mul(self.row_bytes)..)?;
+            let y = y.get_mut(first..)?;
+            if self.ready != (first..end) {
+                self.ready = if self.row_bytes <= Channel::MAX_TAPS && self.scales.prepare(first, ready).is_some() {
+                    first..end
+                } else {
+                    0..0
+                };
+            }
+            if self.ready.is_empty() {
+                self.apply_any(patches, first..end, weights, y, y_stride, count)?;
+            } else {
+                let (row_bytes, store) = (self.row_bytes, self.scales.store());
+                let block = Block { patches, weights, row_bytes, channels: ready, store };
+                if count == SLOTS {
+                    arch::convolve_block(&block, y, y_stride);
+                } else {
+                    let mut outputs = [0; SLOTS * CHANNELS];
+                    arch::convolve_block(&block, &mut outputs, CHANNELS);
+                    let mut at = 0usize;
+                    for outputs in outputs.as_chunks::<CHANNELS>().0.iter().take(count) {
+                        let outputs = outputs.get(..block.channels.len())?;
+                        y.get_mut(at..)?.get_mut(..outputs.len())?.copy_from_slice(outputs);
+                        at = at.wrapping_add(y_stride);
+                    }
+                }
+            }
+            first = end;
+        }
+        Some(())
+    }
+
+    /// As [`apply`](Self::apply), for channels that have no other form.
+    #[cold]
+    #[inline(never)]
+    fn apply_any(
+        &self,
+        patches: &[u32],
+        channels: Range<usize>,
+        weights: &[i8],
+        y: &mut [i8],
+        y_stride: usize,
+        count: usize,
+    ) -> Option<()> {
+        let mut at = 0usize;
+        for (position, channel) in channels.enumerate() {
+            let row = weights.get(at..)?.get(..self.row_bytes)?;
+            let sums = arch::dot_patches(patches, row, self.scales.bias(channel)?);
+            let mut pixel = position;
+            for &sum in sums.get(..count)? {
+                *y.get_mut(pixel)? = self.scales.output(channel, sum);
+                pixel = pixel.wrapping_add(y_stride);
+            }
+            at = at.wrapping_add(self.row_bytes);
+        }
+        Some(())
+    }
 }
 
 pub(crate) fn check(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {

@@ -1,11 +1,13 @@
 use super::conv2d::MAX_TAPS;
+mod strips;
+
 use super::scales::Scales;
 use super::split::Split;
 use super::window::Runs;
 use super::{Limits, Memory, product};
-use crate::arch::{self, StripWindow};
+use crate::arch::{self, Channel};
 use crate::error::Fault;
-use crate::format::instruction::{DepthwiseConv2d, RowOrder};
+use crate::format::instruction::DepthwiseConv2d;
 use core::num::NonZeroUsize;
 
 /// Channels whose sums are held on the stack at a time.
@@ -24,8 +26,8 @@ const BLOCK: usize = 32;
 ///
 /// Any stride, dilation and padding. `memory` gives input, scratch and output, of which input and output may overlap as
 /// `check` allows: a row is computed from input rows that it does not overwrite. With scratch memory, four channels of
-/// the rows that an output row needs are widened to `i16`, padding included, and multiplied from there; without,
-/// channels are summed up straight from the input.
+/// every input row are widened to `i16` once, padding included, and multiplied from there; without, channels are summed
+/// up straight from the input.
 ///
 /// Bit-exact with the TFLite int8 reference kernel when the rounding is `Tflite`.
 /// Source: LiteRT 8-bit quantization specification.
@@ -37,76 +39,11 @@ pub(crate) fn depthwise_conv2d(
     weights: &[i8],
     scales: &Scales<'_>,
 ) -> Option<()> {
-    for step in 0..op.y_shape.h {
-        let row = match op.order {
-            RowOrder::TopDown => step,
-            RowOrder::BottomUp => op.y_shape.h.wrapping_sub(1).wrapping_sub(step),
-        };
-        if op.scratch_bytes == 0 {
-            sum_row(op, memory, weights, scales, row)?
-        } else {
-            strip_row(op, memory, weights, scales, row)?
-        }
+    if op.scratch_bytes != 0 {
+        return strips::strips(op, memory, weights, scales);
     }
-    Some(())
-}
-
-/// One output row, from strips of four channels at a time.
-#[inline(never)]
-fn strip_row(
-    op: &DepthwiseConv2d,
-    memory: &mut Split<'_>,
-    weights: &[i8],
-    scales: &Scales<'_>,
-    y_row: u32,
-) -> Option<()> {
-    let (rows, _) = op.window.axes(op.x_shape)?;
-    let row_taps = rows.taps(y_row);
-    let (x_w, c) = (op.x_shape.w as usize, op.x_shape.c as usize);
-    let padded = op.strip_columns()? as usize;
-    let (kernel_h, kernel_w) = (op.window.kernel_h as usize, op.window.kernel_w as usize);
-    let tap_words = kernel_h.wrapping_mul(kernel_w).wrapping_mul(2);
-    // Columns of the padded row that are input, the same for every row.
-    let pad = (op.window.pad_left as usize).min(padded);
-    let inside = x_w.min(padded.wrapping_sub(pad));
-    let window = StripWindow {
-        rows: kernel_h,
-        columns: kernel_w,
-        row_words: padded.wrapping_mul(2),
-        column_words: (op.window.dilation_w as usize).wrapping_mul(2),
-    };
-    let step = (op.window.stride_w as usize).wrapping_mul(2);
-    let y_start = (y_row as usize).wrapping_mul(op.y_shape.w as usize).wrapping_mul(c);
-    let mut channel = 0;
-    while channel < c {
-        let (x, scratch) = memory.x_scratch()?;
-        let (taps, strips) = scratch.split_at_mut_checked(tap_words)?;
-        arch::widen_strip(taps, weights.get(channel..)?, c, 0);
-        let mut x_row = row_taps.start.wrapping_mul(x_w).wrapping_mul(c).wrapping_add(channel);
-        for (kernel_row, strip) in strips.chunks_exact_mut(padded.wrapping_mul(2).max(1)).take(kernel_h).enumerate() {
-            if !row_taps.holds(kernel_row) {
-                strip.fill(0);
-                continue;
-            }
-            let (left, rest) = strip.split_at_mut_checked(pad.wrapping_mul(2))?;
-            let (middle, right) = rest.split_at_mut_checked(inside.wrapping_mul(2))?;
-            // A few words: a call of `memset` would cost more.
-            left.iter_mut().chain(right).for_each(|word| *word = 0);
-            arch::widen_strip(middle, x.get(x_row..)?, c, op.x_zero_point);
-            x_row = x_row.wrapping_add((op.window.dilation_h as usize).wrapping_mul(x_w).wrapping_mul(c));
-        }
-        let (scratch, y) = memory.scratch_y()?;
-        let (taps, strips) = scratch.split_at_checked(tap_words)?;
-        let quad = scales.quad(channel);
-        let mut at = y_start.wrapping_add(channel);
-        let mut first = 0;
-        for _ in 0..op.y_shape.w {
-            let sums = arch::dot_strips(strips.get(first..)?, taps, window, quad.biases);
-            *y.get_mut(at..)?.first_chunk_mut()? = scales.outputs(&quad.factors, &sums);
-            at = at.wrapping_add(c);
-            first = first.wrapping_add(step);
-        }
-        channel = channel.wrapping_add(4);
+    for step in 0..op.y_shape.h {
+        sum_row(op, memory, weights, scales, op.row(step))?;
     }
     Some(())
 }
@@ -127,6 +64,7 @@ fn sum_row(
     // Whole input channels per block, or one input channel in several blocks.
     let step = if per_input.get() > BLOCK { per_input.get() } else { BLOCK / per_input * per_input.get() };
     let row_taps = rows.taps(y_row);
+    let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;
     for y_column in 0..op.y_shape.w {
         let runs = Runs::taps(&op.window, op.x_shape, out_c.get(), row_taps, columns.taps(y_column));
         let pixel = (y_row as usize).wrapping_mul(op.y_shape.w as usize).wrapping_add(y_column as usize);
@@ -137,8 +75,8 @@ fn sum_row(
             let len = run_end.wrapping_sub(channel).min(BLOCK);
             let mut sums = [0; BLOCK];
             let sums = sums.get_mut(..len)?;
-            for (sums, at) in sums.chunks_mut(4).zip((channel..).step_by(4)) {
-                sums.iter_mut().zip(scales.quad(at).biases).for_each(|(sum, bias)| *sum = bias);
+            for (sum, channel) in sums.iter_mut().zip(channel..) {
+                *sum = scales.bias(channel)?;
             }
             let input = channel / per_input;
             let (x, _) = memory.x_scratch()?;
@@ -155,11 +93,13 @@ fn sum_row(
             let (_, y) = memory.scratch_y()?;
             let y = y.get_mut(pixel.wrapping_mul(out_c.get()).wrapping_add(channel)..)?.get_mut(..len)?;
             for (y, sums) in y.chunks_mut(4).zip(sums.chunks(4)) {
-                let mut four = [0; 4];
-                four.iter_mut().zip(sums).for_each(|(four, &sum)| *four = sum);
-                let outputs = scales.outputs(&scales.quad(channel).factors, &four);
-                y.iter_mut().zip(outputs).for_each(|(y, output)| *y = output);
-                channel = channel.wrapping_add(y.len());
+                let mut channels = [Channel::default(); 4];
+                let channels = channels.get_mut(..y.len())?;
+                let ready = taps <= Channel::MAX_TAPS && scales.prepare(channel, channels).is_some();
+                for ((y, &sum), form) in y.iter_mut().zip(sums).zip(channels) {
+                    *y = if ready { form.output(sum, scales.store()) } else { scales.output(channel, sum) };
+                    channel = channel.wrapping_add(1);
+                }
             }
         }
     }

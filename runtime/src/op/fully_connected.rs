@@ -1,10 +1,13 @@
 use super::conv2d::MAX_TAPS;
 use super::scales::Scales;
 use super::{Limits, Memory, product};
-use crate::arch;
+use crate::arch::{self, Channel};
 use crate::error::Fault;
 use crate::format::instruction::FullyConnected;
 use core::num::NonZeroUsize;
+
+/// Channels whose form for kernels is held on the stack at a time.
+const CHANNELS: usize = 16;
 
 /// Fully connected: `y[r, o] = clamp(requantize(dot(x[r], weights[o]) + bias[o]) + y_zero_point)`.
 ///
@@ -29,21 +32,43 @@ pub(crate) fn fully_connected(
 ) -> Option<()> {
     let in_n = NonZeroUsize::new(op.in_n as usize)?;
     let out_n = NonZeroUsize::new(op.out_n as usize)?;
-    let quad_bytes = NonZeroUsize::new(in_n.get().checked_next_multiple_of(4)?.checked_mul(4)?)?;
-    // Not zipped: `zip` divides to learn how many pieces there are, and may link a panic for a divisor of 0.
-    let mut rows = x.chunks_exact(in_n.get());
-    for y in y.chunks_exact_mut(out_n.get()) {
-        let x = rows.next()?;
-        let mut quads = weights.chunks_exact(quad_bytes.get());
-        let mut channel = 0;
-        for y4 in y.chunks_mut(4) {
-            let quad = scales.quad(channel);
-            let sums = arch::dot_quad(x, quads.next()?, quad.biases);
-            for (y, output) in y4.iter_mut().zip(scales.outputs(&quad.factors, &sums)) {
-                *y = output;
+    let quad_bytes = in_n.get().checked_next_multiple_of(4)?.checked_mul(4)?;
+    let mut channels = [Channel::default(); CHANNELS];
+    let mut first = 0;
+    while first < out_n.get() {
+        let end = first.wrapping_add(CHANNELS).min(out_n.get());
+        let channels = channels.get_mut(..end.wrapping_sub(first))?;
+        let ready = in_n.get() <= Channel::MAX_TAPS && scales.prepare(first, channels).is_some();
+        let weights = weights.get((first / 4).wrapping_mul(quad_bytes)..)?;
+        let (mut x_at, mut y_at) = (0usize, first);
+        for _ in 0..op.rows {
+            let x = x.get(x_at..)?.get(..in_n.get())?;
+            let y = y.get_mut(y_at..)?.get_mut(..channels.len())?;
+            if ready {
+                arch::fully_connect(x, weights, channels, scales.store(), y);
+            } else {
+                any(x, weights, scales, first, y)?;
             }
-            channel = channel.wrapping_add(4);
+            (x_at, y_at) = (x_at.wrapping_add(in_n.get()), y_at.wrapping_add(out_n.get()));
         }
+        first = end;
+    }
+    Some(())
+}
+
+/// As [`arch::fully_connect`], for channels from `first` on that have no form for kernels.
+#[cold]
+#[inline(never)]
+fn any(x: &[i8], weights: &[i8], scales: &Scales<'_>, first: usize, y: &mut [i8]) -> Option<()> {
+    let quad_bytes = x.len().checked_next_multiple_of(4)?.wrapping_mul(4);
+    let (mut channel, mut at) = (first, 0);
+    for y in y.chunks_mut(4) {
+        let sums = arch::dot_quad(x, weights.get(at..)?, [0; 4]);
+        for (y, sum) in y.iter_mut().zip(sums) {
+            *y = scales.output(channel, sum.wrapping_add(scales.bias(channel)?));
+            channel = channel.wrapping_add(1);
+        }
+        at = at.wrapping_add(quad_bytes);
     }
     Some(())
 }

@@ -28,9 +28,9 @@ pub mod transpose;
 pub mod dispatch;
 mod elementwise;
 mod scales;
-mod split;
+pub(crate) mod split;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod window;
 
 use crate::error::Fault;

@@ -1,8 +1,8 @@
 //! From sums to stored outputs: the per-channel tables of [`Requantize8`], whatever their form in the file.
 
 use super::{Limits, Memory, parameter};
+use crate::arch::{Channel, PackedShift, Store};
 use crate::error::Fault;
-use crate::fixed_point::requantize;
 use crate::format::Rounding;
 use crate::format::instruction::{Biases, Factors, Multiplier, Requantize8};
 
@@ -32,108 +32,64 @@ pub(crate) enum FactorTable<'m> {
     Packed(&'m [u32], i8),
 }
 
-/// What four output channels add to their sums and multiply them by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Quad {
-    pub biases: [i32; 4],
-    pub factors: [Factor; 4],
-}
-
-/// A [`Multiplier`], its shift as what remains to shift right after a high product.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Factor {
-    multiplier: i32,
-    /// `-1 - shift`.
-    down: i32,
-}
-
 impl Scales<'_> {
-    /// The tables' entries for the channels from `channel` on; zeros past their end.
-    ///
-    /// Kernels decode a channel once for several outputs, so the form of the tables costs little.
+    /// The channels from `first` on in the form that kernels read. `None` if there are too few, or one has no such form;
+    /// see [`Channel::new`].
     #[inline(never)]
-    pub fn quad(&self, channel: usize) -> Quad {
-        let mut quad = Quad::default();
-        let [mut biases, mut factors] = [0, 0].map(|_: i32| channel..channel.wrapping_add(4));
-        let mut next_bias = || biases.next().unwrap_or(usize::MAX);
-        match self.biases {
-            BiasTable::I16(table) => {
-                quad.biases.iter_mut().for_each(|b| *b = table.get(next_bias()).copied().unwrap_or(0).into());
+    pub fn prepare(&self, first: usize, channels: &mut [Channel]) -> Option<()> {
+        if let (BiasTable::I16(biases), FactorTable::Packed(words, shift)) = (self.biases, self.factors)
+            && let Some(top) = PackedShift::new(shift, self.rounding, self.y_zero_point)
+        {
+            // The usual form, in a loop without cases: kernels prepare the same channels again and again.
+            let (biases, words) = (biases.get(first..)?, words.get(first..)?);
+            let enough = channels.len() <= biases.len() && channels.len() <= words.len();
+            for ((channel, &bias), &word) in channels.iter_mut().zip(biases).zip(words) {
+                *channel = Channel::packed(bias, word, top);
             }
-            BiasTable::I32(table) => {
-                quad.biases.iter_mut().for_each(|b| *b = table.get(next_bias()).copied().unwrap_or(0));
-            }
+            return enough.then_some(());
         }
-        let mut next = || factors.next().unwrap_or(usize::MAX);
+        for (at, channel) in (first..).zip(channels) {
+            let Multiplier { multiplier, shift } = self.factor(at)?;
+            *channel = Channel::new(self.bias(at)?, multiplier, shift, self.rounding, self.y_zero_point)?;
+        }
+        Some(())
+    }
+
+    /// What the sums of `channel` start with. `None` if there is no such channel.
+    #[inline]
+    pub fn bias(&self, channel: usize) -> Option<i32> {
+        match self.biases {
+            BiasTable::I16(table) => table.get(channel).copied().map(i32::from),
+            BiasTable::I32(table) => table.get(channel).copied(),
+        }
+    }
+
+    #[inline]
+    fn factor(&self, channel: usize) -> Option<Multiplier> {
         match self.factors {
             FactorTable::Packed(words, shift) => {
-                let down = -1 - i32::from(shift);
-                quad.factors.iter_mut().for_each(|f| {
-                    let word = words.get(next()).copied().unwrap_or(0);
-                    f.multiplier = ((word & 0x3fff_ffff) | 0x4000_0000) as i32;
-                    f.down = down.wrapping_add((word >> 30) as i32);
-                });
+                let word = *words.get(channel)?;
+                let multiplier = (word & 0x3fff_ffff | 0x4000_0000) as i32;
+                Some(Multiplier { multiplier, shift: shift.wrapping_sub((word >> 30) as i8) })
             }
-            FactorTable::One(factor) => quad.factors.fill(Factor::of(factor)),
-            FactorTable::Each(multipliers, shifts) => quad.factors.iter_mut().for_each(|f| {
-                let at = next();
-                let multiplier = multipliers.get(at).copied().unwrap_or(0);
-                *f = Factor::of(Multiplier { multiplier, shift: shifts.get(at).copied().unwrap_or(0) });
-            }),
-        }
-        quad
-    }
-
-    /// `clamp(requantize(sum, factor) + y_zero_point, min, max)` of each sum; sums include the bias.
-    ///
-    /// Not inlined: a kernel's loops leave no registers for it.
-    #[inline(never)]
-    pub fn outputs(&self, factors: &[Factor; 4], sums: &[i32; 4]) -> [i8; 4] {
-        let mut outputs = [0; 4];
-        for ((y, &factor), &sum) in outputs.iter_mut().zip(factors).zip(sums) {
-            *y = self.output(factor, sum);
-        }
-        outputs
-    }
-
-    /// As [`outputs`](Self::outputs), of one channel.
-    #[inline(never)]
-    pub fn outputs_of_channel(&self, factor: Factor, sums: &[i32; 4]) -> [i8; 4] {
-        let mut outputs = [0; 4];
-        for (y, &sum) in outputs.iter_mut().zip(sums) {
-            *y = self.output(factor, sum);
-        }
-        outputs
-    }
-
-    #[inline(always)]
-    fn output(&self, factor: Factor, sum: i32) -> i8 {
-        let Factor { multiplier, down } = factor;
-        let product = i64::from(sum) * i64::from(multiplier);
-        // A high product shifted right by one or more leaves room for the zero point. All other factors are rare.
-        let high = match self.rounding {
-            Rounding::Single if down > 0 => ((product >> 32) as i32) >> ((down - 1) as u32 & 31),
-            Rounding::Tflite if down >= 0 => {
-                let high = ((product + (1 << 30)) >> 31) as i32;
-                high.wrapping_add(high >> 31) >> (down as u32 & 31)
+            FactorTable::One(factor) => Some(factor),
+            FactorTable::Each(multipliers, shifts) => {
+                Some(Multiplier { multiplier: *multipliers.get(channel)?, shift: *shifts.get(channel)? })
             }
-            _ => return self.output_of_large_factor(factor, sum),
-        };
-        let value = (high.wrapping_add(1) >> 1).wrapping_add(i32::from(self.y_zero_point));
-        value.max(i32::from(self.min)).min(i32::from(self.max)) as i8
+        }
     }
 
+    /// The output of a sum that includes the bias, for any channel.
     #[cold]
     #[inline(never)]
-    fn output_of_large_factor(&self, factor: Factor, sum: i32) -> i8 {
-        let scaled = requantize(sum, factor.multiplier, (-1 - factor.down) as i8, self.rounding);
+    pub fn output(&self, channel: usize, sum: i32) -> i8 {
+        let scaled = self.factor(channel).unwrap_or(Multiplier::ZERO).apply(sum, self.rounding);
         store(scaled, self.y_zero_point, self.min, self.max)
     }
-}
 
-impl Factor {
-    fn of(factor: Multiplier) -> Self {
-        Self { multiplier: factor.multiplier, down: -1 - i32::from(factor.shift) }
+    /// Rounding and clamping.
+    pub fn store(&self) -> Store {
+        Store { rounding: self.rounding, min: self.min, max: self.max }
     }
 }
 

@@ -18,6 +18,18 @@ struct Place {
     range: Range<usize>,
 }
 
+/// First elements of input, output and scratch memory, and how many there are.
+#[cfg(kernel_arm_dsp)]
+pub(crate) struct Places {
+    pub x: *const i8,
+    pub x_len: usize,
+    pub y: *mut i8,
+    pub y_len: usize,
+    /// Aligned, if there are any.
+    pub scratch: *mut u32,
+    pub scratch_words: usize,
+}
+
 impl Memory<'_, '_> {
     /// Each pair is a byte offset in the arena and a length. `None` if something is out of bounds or the scratch
     /// overlaps what it must not, which `check` excludes. The scratch must start at a multiple of 4.
@@ -49,6 +61,23 @@ impl<'a> Split<'a> {
     /// The scratch memory.
     pub fn scratch(&mut self) -> &mut [u8] {
         self.scratch
+    }
+
+    /// All three, for kernels in assembly that read and write by turns.
+    #[cfg(kernel_arm_dsp)]
+    pub fn places(&mut self) -> Places {
+        let mut start = |place: &Place| {
+            let side = if place.above { &mut *self.above } else { &mut *self.below };
+            side.as_mut_ptr().wrapping_add(place.range.start).cast::<i8>()
+        };
+        Places {
+            x: start(&self.x).cast_const(),
+            x_len: self.x.range.len(),
+            y: start(&self.y),
+            y_len: self.y.range.len(),
+            scratch: self.scratch.as_mut_ptr().cast(),
+            scratch_words: if self.scratch.as_ptr().addr().is_multiple_of(4) { self.scratch.len() / 4 } else { 0 },
+        }
     }
 
     /// The whole input, and the scratch memory to write.

@@ -197,7 +197,9 @@ impl Places {
     /// Input and output as near to each other as `distances` allow in this order; scratch memory behind both.
     pub fn overlapping(x: u32, scratch: u32, y: u32, distances: Distances, order: RowOrder) -> Self {
         // The output's place, seen from the input's.
-        let apart = if order == RowOrder::TopDown { -distances.below } else { distances.above };
+        let step = distances.step;
+        let least = |distance: i64| distance.div_euclid(step) * step + if distance % step == 0 { 0 } else { step };
+        let apart = if order == RowOrder::TopDown { -least(distances.below) } else { least(distances.above) };
         let (x_at, y_at) = ((-apart).max(0) as u32, apart.max(0) as u32);
         let end = (x_at + x).max(y_at + y).next_multiple_of(4);
         Self { x: x_at, scratch: end, y: y_at, arena: end + scratch }

@@ -25,13 +25,6 @@ pub(crate) struct Taps {
     pub count: usize,
 }
 
-impl Taps {
-    /// True if the tap at `position` in the kernel is one of them.
-    pub fn holds(&self, position: usize) -> bool {
-        position.wrapping_sub(self.first) < self.count
-    }
-}
-
 impl Axis {
     /// The taps of window `index` that meet the input.
     #[inline]

@@ -1,0 +1,83 @@
+//! Packed bytes to 16-bit elements, the zero point subtracted.
+
+use super::super::{SLOTS, portable};
+use core::arch::asm;
+
+/// The zero point, negative, in both halves.
+#[inline(always)]
+pub(super) fn less(x_zero_point: i8) -> u32 {
+    let half = u32::from(i16::from(x_zero_point).wrapping_neg() as u16);
+    half | half << 16
+}
+
+/// See [`portable::widen_patch`]. 13 instructions for 8 elements.
+#[inline(never)]
+pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], x_zero_point: i8) {
+    let first = k.wrapping_mul(2);
+    let words = x.len() / 4;
+    if !k.is_multiple_of(4) || slot >= SLOTS || first.wrapping_add(words.wrapping_mul(8)) > patches.len() {
+        return portable::widen_patch(patches, slot, k, x, x_zero_point);
+    }
+    let to = patches.as_mut_ptr().wrapping_add(first).wrapping_add(slot);
+    if words > 0 {
+        // SAFETY: reads `words` words from `x`, at any address, as LDR may on these cores; writes two words of each of
+        // as many groups of eight, which the comparison above has shown to be in `patches`.
+        unsafe {
+            asm!(
+                "tst {n}, #1",
+                "beq 22f",
+                "21:",
+                "ldr {x}, [{from}], #4",
+                "sxtab16 {a}, {less}, {x}",
+                "sxtab16 {b}, {less}, {x}, ror #8",
+                "str {a}, [{to}], #16",
+                "str {b}, [{to}], #16",
+                "subs {n}, {n}, #1",
+                "beq 23f",
+                "22:",
+                "ldr {x}, [{from}], #4",
+                "sxtab16 {a}, {less}, {x}",
+                "sxtab16 {b}, {less}, {x}, ror #8",
+                "str {a}, [{to}], #16",
+                "str {b}, [{to}], #16",
+                "sub {n}, {n}, #1",
+                "b 21b",
+                "23:",
+                n = inout(reg) words => _, from = inout(reg) x.as_ptr() => _, to = inout(reg) to => _,
+                less = in(reg) less(x_zero_point), x = out(reg) _, a = out(reg) _, b = out(reg) _,
+                options(nostack),
+            );
+        }
+    }
+    let done = words.wrapping_mul(4);
+    if let Some(tail) = x.get(done..).filter(|tail| !tail.is_empty()) {
+        portable::widen_patch(patches, slot, k.wrapping_add(done), tail, x_zero_point);
+    }
+}
+
+/// See [`portable::widen_strip`]. Seven instructions for four elements.
+#[inline(never)]
+pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_point: i8) {
+    let pixels = strip.len() / 2;
+    let last = pixels.wrapping_sub(1).wrapping_mul(stride);
+    if pixels == 0 || last.wrapping_add(4) > x.len() || last < pixels.wrapping_sub(1) {
+        return portable::widen_strip(strip, x, stride, x_zero_point);
+    }
+    // SAFETY: reads the words at `stride` bytes from each other, of which the last one ends inside `x`; writes two words
+    // for each, all in `strip`.
+    unsafe {
+        asm!(
+            "21:",
+            "ldr {a}, [{from}]",
+            "add {from}, {from}, {stride}",
+            "sxtab16 {b}, {less}, {a}, ror #8",
+            "sxtab16 {a}, {less}, {a}",
+            "strd {a}, {b}, [{to}], #8",
+            "subs {n}, {n}, #1",
+            "bne 21b",
+            n = inout(reg) pixels => _, from = inout(reg) x.as_ptr() => _, to = inout(reg) strip.as_mut_ptr() => _,
+            stride = in(reg) stride, less = in(reg) less(x_zero_point), a = out(reg) _, b = out(reg) _,
+            options(nostack),
+        );
+    }
+}
