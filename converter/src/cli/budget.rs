@@ -113,8 +113,9 @@ impl Shortfall {
         let what =
             if self.budget == "ram" { "bytes of RAM for the arena" } else { "bytes of flash for the model file" };
         let (needed, budget) = (count(self.needed_bytes.into()), count(self.budget_bytes.into()));
+        let at_least = if self.budget == "ram" { " at least" } else { "" };
         let mut lines = vec![
-            format!("does not fit: {needed} {what} are needed at least, --{} gives {budget}", self.budget),
+            format!("does not fit: {needed} {what} are needed{at_least}, --{} gives {budget}", self.budget),
             format!("  {}", self.because),
         ];
         lines.extend(self.advice.iter().map(|advice| format!("  try: {advice}")));
@@ -127,13 +128,23 @@ fn fullest_step(built: &Built) -> String {
     let (plan, peak) = (&built.plan, built.plan.peak());
     let graph = &plan.quant.graph;
     let at = match peak.node {
-        Some(node) => format!("at node `{}`", graph.nodes[node.0].name),
+        Some(node) => format!("at node `{}`", short(&graph.nodes[node.0].name)),
         None => "at the inputs and outputs".into(),
     };
-    let value =
-        |&(value, bytes): &(crate::ir::ValueId, u32)| format!("`{}` {}", graph.value(value).name, count(bytes.into()));
+    let value = |&(value, bytes): &(crate::ir::ValueId, u32)| {
+        format!("`{}` {}", short(&graph.value(value).name), count(bytes.into()))
+    };
     let live = peak.live.iter().take(4).map(value).collect::<Vec<_>>().join(", ");
     format!("the fullest step is {at}: {live} bytes")
+}
+
+/// Names of fused layers list all of them; the first ones serve to find it.
+fn short(name: &str) -> String {
+    let mut start: String = name.chars().take(48).collect();
+    if start.len() < name.len() {
+        start.push('…');
+    }
+    start
 }
 
 fn ram_advice(built: &Built) -> Vec<String> {

@@ -70,7 +70,7 @@ impl Report<'_> {
             count(scratch.into())
         );
         if direct > 0 {
-            text += &format!("; {direct} layers do without, to save RAM");
+            text += &format!("; none in {direct} more, to save RAM");
         }
         text
     }
