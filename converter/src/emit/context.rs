@@ -1,5 +1,6 @@
 //! What the emitters of single nodes share: looking values up, adding constants and instructions.
 
+use super::constant_channels::{Channels, Sums, settle};
 use super::fixed_point::{multiplier, stored};
 use super::weights::Weights;
 use super::{EmitError, EmitOptions, InstructionSource};
@@ -8,6 +9,7 @@ use crate::plan::Plan;
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{Biases, Factors, FloatWeights, Hwc, Multiplier, Operand, Requantize8};
 use mote_runtime::format::pack::packed_factors;
+use std::ops::RangeInclusive;
 
 /// Everything written so far.
 pub struct Context<'p> {
@@ -176,25 +178,32 @@ impl<'p> NodeContext<'_, 'p> {
         }
     }
 
-    /// Requantization of sums with scale `x * weights[c]` to the node's output, tables in their shortest form.
+    /// Filters `[out, taps]` and requantization of sums with scale `x * weights[c]` to the node's output, tables in their
+    /// shortest form. `inputs` are the ends of what a weight is multiplied with.
     pub fn requantize(
         &mut self,
-        weights: ValueId,
-        biases: &[i32],
+        weights_id: ValueId,
+        weights: Vec<i8>,
+        biases: Vec<i32>,
+        inputs: RangeInclusive<i64>,
         activation: Activation,
-    ) -> Result<Requantize8, EmitError> {
+    ) -> Result<(Vec<i8>, Requantize8), EmitError> {
         let x = self.affine(self.input(0)?)?;
         let y = self.affine(self.node.output)?;
-        let channels = self.output().shape.last().copied().unwrap_or(1);
+        let out_c = self.output().shape.last().copied().unwrap_or(1);
         let factor = |w: f32| f64::from(x.scale) * f64::from(w) / f64::from(y.scale);
-        let scales = self.weight_scales(weights, channels)?;
+        let scales = self.weight_scales(weights_id, out_c)?;
         let factors = scales.iter().map(|&w| self.multiplier(factor(w))).collect::<Result<Vec<_>, _>>()?;
-        let narrow: Result<Vec<i16>, _> = biases.iter().map(|&bias| i16::try_from(bias)).collect();
         let (min, max) = y.clamp(activation);
+        let mut channels = Channels { weights, biases, factors };
+        let rounding = self.context.options.rounding;
+        settle(&mut channels, &Sums { inputs, rounding, zero_point: y.zero_point, outputs: min..=max });
+        let Channels { weights: filters, biases, factors } = channels;
+        let narrow: Result<Vec<i16>, _> = biases.iter().map(|&bias| i16::try_from(bias)).collect();
         let weights = &mut self.context.weights;
         let biases = match narrow {
             Ok(narrow) => Biases::I16(weights.add_i16(&narrow)),
-            Err(_) => Biases::I32(weights.add_i32(biases)),
+            Err(_) => Biases::I32(weights.add_i32(&biases)),
         };
         let factors = match (factors.first(), packed_factors(&factors)) {
             (Some(&first), _) if factors.iter().all(|&factor| factor == first) => Factors::One(first),
@@ -204,7 +213,7 @@ impl<'p> NodeContext<'_, 'p> {
                 shifts: weights.add_i8(&factors.iter().map(|f| f.shift).collect::<Vec<_>>()),
             },
         };
-        Ok(Requantize8 { biases, factors, y_zero_point: y.zero_point, min, max })
+        Ok((filters, Requantize8 { biases, factors, y_zero_point: y.zero_point, min, max }))
     }
 
     /// Fails unless input 0 and the output are quantized alike, which kernels that move stored values rely on.

@@ -5,7 +5,7 @@ use super::context::NodeContext;
 use crate::ir::{Activation, DType, Pads};
 use crate::plan;
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, RowOrder, Window};
+use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, Requantize8, RowOrder, Window};
 use mote_runtime::format::overlap::Distances;
 use mote_runtime::format::pack::filter_rows;
 
@@ -60,11 +60,8 @@ struct Shape {
 fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
     let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
     let x_zero_point = n.affine(n.input(0)?)?.zero_point;
-    let weights = n.const_i8(n.input(1)?)?;
-    let weights = filter_rows(weights, weights.len() / shape.out_c.max(1));
-    let bias = n.bias_i32(shape.out_c)?;
-    let weights = n.context.weights.add_i8_words(&weights);
-    let requantize = n.requantize(n.input(1)?, &bias, activation)?;
+    let (filters, requantize) = filters(n, &shape, x_zero_point, activation)?;
+    let weights = n.context.weights.add_i8_words(&filter_rows(&filters, filters.len() / shape.out_c.max(1)));
     let groups = n.size(shape.groups)?;
     let Shape { x_shape, y_shape, window, .. } = shape;
     let order = RowOrder::TopDown;
@@ -75,13 +72,24 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     Ok(())
 }
 
+/// Filters `[out, taps]` and their requantization. The kernels subtract the input's zero point from every tap.
+fn filters(
+    n: &mut NodeContext,
+    shape: &Shape,
+    x_zero_point: i8,
+    activation: Activation,
+) -> Result<(Vec<i8>, Requantize8), EmitError> {
+    let weights = n.const_i8(n.input(1)?)?.to_vec();
+    let bias = n.bias_i32(shape.out_c)?;
+    let inputs = [-128, 127].map(|x| x - i64::from(x_zero_point));
+    n.requantize(n.input(1)?, weights, bias, inputs[0]..=inputs[1], activation)
+}
+
 fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
     let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
     let x_zero_point = n.affine(n.input(0)?)?.zero_point;
-    let weights = channels_last(n.const_i8(n.input(1)?)?, shape.out_c, shape.taps);
-    let bias = n.bias_i32(shape.out_c)?;
-    let weights = n.context.weights.add_i8_words(&weights);
-    let requantize = n.requantize(n.input(1)?, &bias, activation)?;
+    let (filters, requantize) = filters(n, &shape, x_zero_point, activation)?;
+    let weights = n.context.weights.add_i8_words(&channels_last(&filters, shape.out_c, shape.taps));
     let Shape { x_shape, y_shape, window, .. } = shape;
     let op = DepthwiseConv2d {
         x,

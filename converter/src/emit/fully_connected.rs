@@ -26,8 +26,8 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
                 i32::try_from(folded).map_err(|_| n.error(format!("a bias of {folded} does not fit 32 bits")))
             };
             let bias = weights.chunks(inputs.max(1)).zip(&bias).map(fold).collect::<Result<Vec<i32>, _>>()?;
-            let weights = n.context.weights.add_i8_words(&quads(weights, inputs));
-            let requantize = n.requantize(weights_id, &bias, activation)?;
+            let (weights, requantize) = n.requantize(weights_id, weights.to_vec(), bias, -128..=127, activation)?;
+            let weights = n.context.weights.add_i8_words(&quads(&weights, inputs));
             n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, requantize }));
         }
         DType::F32 => {

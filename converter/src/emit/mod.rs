@@ -1,6 +1,7 @@
 //! `Plan -> blob`: one emitter file per op family, mirroring `runtime/src/op`.
 
 mod blob;
+mod constant_channels;
 mod context;
 mod conv2d;
 mod copy;

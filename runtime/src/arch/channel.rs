@@ -5,7 +5,7 @@ use crate::format::Rounding;
 /// What one output channel adds to its sums, and how they become outputs: `(high + round) >> shift`, where `high` is
 /// the high half of the sum's product with the multiplier.
 ///
-/// Not every channel has this form: see [`Channel::new`].
+/// Not every channel has this form: see [`small`](Channel::small) and [`scale`](Channel::scale).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Channel {
@@ -26,40 +26,35 @@ pub(crate) struct Store {
 }
 
 impl Channel {
-    /// Most taps of a sum: with a bias in reach of [`new`](Self::new), no sum leaves `-2^30..2^30`.
+    /// Most taps of a sum: with a bias that is [`small`](Self::small), no sum leaves `-2^30..2^30`.
     pub const MAX_TAPS: usize = 1 << 14;
 
-    /// `clamp(requantize(sum, multiplier, shift) + zero_point)`, for sums of up to [`MAX_TAPS`](Self::MAX_TAPS)
-    /// products of a difference of two `i8` and an `i8`. `None` for factors of about a half and more or below `2^-24`,
-    /// and for biases that could make a sum too large.
-    #[inline]
-    pub fn new(bias: i32, multiplier: i32, shift: i8, rounding: Rounding, zero_point: i8) -> Option<Self> {
-        let shift = match rounding {
-            // The factor 0 gives the zero point with any shift.
-            _ if multiplier == 0 => 1,
-            // The high half of the product lacks one place of Q0.31.
-            Rounding::Single => -1 - i32::from(shift),
-            Rounding::Tflite => -i32::from(shift),
-        };
-        let small_bias = bias.wrapping_add(1 << 29) as u32 >> 30 == 0;
-        if !(1..=23).contains(&shift) || !small_bias {
-            return None;
-        }
-        let round = i32::from(zero_point).wrapping_mul(2).wrapping_add(1).wrapping_shl((shift - 1) as u32);
-        Some(Self { bias, multiplier, round, shift })
+    /// `bias`, if it cannot make a sum too large.
+    #[inline(always)]
+    pub fn small(bias: i32) -> Option<i32> {
+        let small = bias.wrapping_add(1 << 29) as u32 >> 30 == 0;
+        small.then_some(bias)
     }
 
-    /// As [`new`](Self::new), of a word of `Factors::Packed`.
+    /// Sets the factor, for sums of up to [`MAX_TAPS`](Self::MAX_TAPS) products of a difference of two `i8` and an `i8`:
+    /// outputs are `requantize(sum, multiplier, shift) + zero_point`. `None` for factors of about a half and more or below
+    /// `2^-24`.
     #[inline(always)]
-    pub fn packed(bias: i16, word: u32, top: PackedShift) -> Self {
-        let multiplier = (word & 0x3fff_ffff | 0x4000_0000) as i32;
-        let more = word >> 30;
-        Self {
-            bias: bias.into(),
-            multiplier,
-            round: top.round.wrapping_shl(more),
-            shift: top.shift.wrapping_add(more as i32),
-        }
+    pub fn scale(&mut self, multiplier: i32, shift: i8, base: ShiftBase) -> Option<()> {
+        // The factor 0 gives the zero point with any shift.
+        let shift = if multiplier == 0 { 1 } else { base.base.wrapping_sub(i32::from(shift)) };
+        self.multiplier = multiplier;
+        self.shift = shift;
+        self.round = base.round.wrapping_shl((shift as u32).wrapping_sub(1) & 31);
+        (1..=23).contains(&shift).then_some(())
+    }
+
+    /// As [`scale`](Self::scale), of a word of `Factors::Packed`, for shifts that are known to have a form.
+    #[inline(always)]
+    pub fn scale_packed(&mut self, word: u32, shift: i8, base: ShiftBase) {
+        self.multiplier = (word & 0x3fff_ffff | 0x4000_0000) as i32;
+        self.shift = base.base.wrapping_sub(i32::from(shift)).wrapping_add((word >> 30) as i32);
+        self.round = base.round.wrapping_shl((self.shift as u32).wrapping_sub(1) & 31);
     }
 
     /// The output of a sum that includes the bias.
@@ -77,20 +72,20 @@ impl Channel {
     }
 }
 
-/// The largest shift of `Factors::Packed`, as kernels read it.
+/// What the shifts of all channels of an output have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct PackedShift {
+pub(crate) struct ShiftBase {
+    base: i32,
     round: i32,
-    shift: i32,
 }
 
-impl PackedShift {
-    /// `None` if a channel may have a shift that [`Channel`] has not.
+impl ShiftBase {
+    /// For an output with this zero point.
     #[inline]
-    pub fn new(shift: i8, rounding: Rounding, zero_point: i8) -> Option<Self> {
-        let least = Channel::new(0, 1 << 30, shift, rounding, zero_point)?;
-        let in_range = least.shift <= 20;
-        in_range.then_some(Self { round: least.round, shift: least.shift })
+    pub fn new(rounding: Rounding, zero_point: i8) -> Self {
+        // With single rounding, the high half of the product lacks one place of Q0.31.
+        let base = if rounding == Rounding::Single { -1 } else { 0 };
+        Self { base, round: i32::from(zero_point).wrapping_mul(2).wrapping_add(1) }
     }
 }
 
@@ -99,6 +94,12 @@ mod tests {
     use super::*;
     use crate::fixed_point::requantize;
     use proptest::prelude::*;
+
+    fn channel(bias: i32, multiplier: i32, shift: i8, rounding: Rounding, zero_point: i8) -> Option<Channel> {
+        let mut channel = Channel { bias: Channel::small(bias)?, ..Channel::default() };
+        channel.scale(multiplier, shift, ShiftBase::new(rounding, zero_point))?;
+        Some(channel)
+    }
 
     proptest! {
         #![proptest_config(crate::op::testing::config())]
@@ -110,7 +111,7 @@ mod tests {
         ) {
             let rounding = if single { Rounding::Single } else { Rounding::Tflite };
             let max = max.max(min);
-            if let Some(channel) = Channel::new(0, multiplier, shift, rounding, zero) {
+            if let Some(channel) = channel(0, multiplier, shift, rounding, zero) {
                 let value = requantize(sum, multiplier, shift, rounding) + i32::from(zero);
                 let expected = value.max(min.into()).min(max.into()) as i8;
                 prop_assert_eq!(channel.output(sum, Store { rounding, min, max }), expected);
@@ -127,7 +128,7 @@ mod tests {
             .flat_map(|(r, z)| [1 << 30, i32::MAX].map(|m| (r, z, m)))
             .flat_map(|(r, z, m)| (-24..0).map(move |s| (r, z, m, s)))
         {
-            let Some(channel) = Channel::new(0, multiplier, shift, rounding, zero) else { continue };
+            let Some(channel) = channel(0, multiplier, shift, rounding, zero) else { continue };
             for sum in edges {
                 let value = requantize(sum, multiplier, shift, rounding) + i32::from(zero);
                 let store = Store { rounding, min: -128, max: 127 };
@@ -138,11 +139,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let new = |bias, shift| Channel::new(bias, 1 << 30, shift, Rounding::Tflite, 0);
+        let new = |bias, shift| channel(bias, 1 << 30, shift, Rounding::Tflite, 0);
         assert!(new(0, -1).is_some() && new(0, -23).is_some());
         assert!(new(0, 0).is_none() && new(0, -24).is_none());
         assert!(new((1 << 29) - 1, -5).is_some() && new(-(1 << 29), -5).is_some());
         assert!(new(1 << 29, -5).is_none() && new(i32::MIN, -5).is_none());
-        assert!(Channel::new(0, 0, 30, Rounding::Tflite, 0).is_some());
+        assert!(channel(0, 0, 30, Rounding::Tflite, 0).is_some());
     }
 }

@@ -16,7 +16,7 @@ mod portable;
 
 #[cfg(kernel_arm_dsp)]
 pub(crate) use arm_dsp::{convolve_block, convolve_quad, fully_connect, widen_patch, widen_strip};
-pub(crate) use channel::{Channel, PackedShift, Store};
+pub(crate) use channel::{Channel, ShiftBase, Store};
 pub(crate) use portable::multiply_add_offset_i8;
 #[cfg(not(kernel_arm_dsp))]
 pub(crate) use portable::{convolve_block, fully_connect, widen_patch, widen_strip};

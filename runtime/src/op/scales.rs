@@ -1,7 +1,7 @@
 //! From sums to stored outputs: the per-channel tables of [`Requantize8`], whatever their form in the file.
 
 use super::{Limits, Memory, parameter};
-use crate::arch::{Channel, PackedShift, Store};
+use crate::arch::{Channel, ShiftBase, Store};
 use crate::error::Fault;
 use crate::format::Rounding;
 use crate::format::instruction::{Biases, Factors, Multiplier, Requantize8};
@@ -34,25 +34,45 @@ pub(crate) enum FactorTable<'m> {
 
 impl Scales<'_> {
     /// The channels from `first` on in the form that kernels read. `None` if there are too few, or one has no such form;
-    /// see [`Channel::new`].
+    /// see [`Channel`].
+    ///
+    /// Kernels prepare the same channels again and again: each form of a table has its own short loop.
     #[inline(never)]
     pub fn prepare(&self, first: usize, channels: &mut [Channel]) -> Option<()> {
-        if let (BiasTable::I16(biases), FactorTable::Packed(words, shift)) = (self.biases, self.factors)
-            && let Some(top) = PackedShift::new(shift, self.rounding, self.y_zero_point)
-        {
-            // The usual form, in a loop without cases: kernels prepare the same channels again and again.
-            let (biases, words) = (biases.get(first..)?, words.get(first..)?);
-            let enough = channels.len() <= biases.len() && channels.len() <= words.len();
-            for ((channel, &bias), &word) in channels.iter_mut().zip(biases).zip(words) {
-                *channel = Channel::packed(bias, word, top);
+        let range = first..first.wrapping_add(channels.len());
+        match self.biases {
+            BiasTable::I16(table) => {
+                let biases = table.get(range.clone())?.iter();
+                channels.iter_mut().zip(biases).for_each(|(channel, &bias)| channel.bias = bias.into());
             }
-            return enough.then_some(());
+            BiasTable::I32(table) => {
+                for (channel, &bias) in channels.iter_mut().zip(table.get(range.clone())?) {
+                    channel.bias = Channel::small(bias)?;
+                }
+            }
         }
-        for (at, channel) in (first..).zip(channels) {
-            let Multiplier { multiplier, shift } = self.factor(at)?;
-            *channel = Channel::new(self.bias(at)?, multiplier, shift, self.rounding, self.y_zero_point)?;
+        let base = ShiftBase::new(self.rounding, self.y_zero_point);
+        match self.factors {
+            FactorTable::One(Multiplier { multiplier, shift }) => {
+                channels.iter_mut().try_for_each(|channel| channel.scale(multiplier, shift, base))
+            }
+            FactorTable::Packed(table, shift) => {
+                // The least and the largest shift have a form, and so have those between.
+                Channel::default().scale(1, shift, base)?;
+                Channel::default().scale(1, shift.saturating_sub(3), base)?;
+                let words = table.get(range)?.iter();
+                channels.iter_mut().zip(words).for_each(|(channel, &word)| channel.scale_packed(word, shift, base));
+                Some(())
+            }
+            FactorTable::Each(multipliers, shifts) => {
+                let shifts = shifts.get(range.clone())?;
+                let factors = multipliers.get(range)?.iter().zip(shifts);
+                channels
+                    .iter_mut()
+                    .zip(factors)
+                    .try_for_each(|(channel, (&multiplier, &shift))| channel.scale(multiplier, shift, base))
+            }
         }
-        Some(())
     }
 
     /// What the sums of `channel` start with. `None` if there is no such channel.
