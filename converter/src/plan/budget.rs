@@ -6,8 +6,10 @@ use super::kernel::Kernel;
 use super::liveness::bytes;
 use super::{PlanError, PlanOptions, Ram};
 
-/// Plans tried beyond the first few.
+/// Plans tried in each direction beyond the first few, …
 const MOST_TRIES: usize = 48;
+/// … and their number times the square of the graph's nodes: keeps large graphs fast.
+const TRY_WORK: usize = 200_000;
 
 /// The plan that suits `options` best.
 pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, PlanError> {
@@ -31,8 +33,10 @@ pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, Pla
         }
     }
     // Whatever frees memory first, then the most useful first of what is free.
-    for (option, on) in tries(&optional) {
-        if best.0[option.node] == on {
+    let nodes = problem.quant().graph.nodes.len().max(1);
+    for (option, on) in tries(&optional, MOST_TRIES.min(TRY_WORK / (nodes * nodes))) {
+        let useless = if on { option.gain <= 0 } else { best.1.end() <= limit };
+        if best.0[option.node] == on || useless {
             continue;
         }
         let mut other = best.0.clone();
@@ -40,7 +44,7 @@ pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, Pla
         let candidate = problem.plan(&other)?;
         let (end, best_end) = (candidate.end(), best.1.end());
         let smaller = end < best_end && best_end > limit;
-        let free = on && option.gain > 0 && end <= best_end.max(limit);
+        let free = on && end <= best_end.max(limit);
         if smaller || free {
             best = (other, candidate);
         }
@@ -57,9 +61,10 @@ struct Optional {
     smaller: bool,
 }
 
-fn tries(optional: &[Optional]) -> impl Iterator<Item = (&Optional, bool)> {
+/// First taking scratch memory from the nodes that gain least, then giving it to those that gain most.
+fn tries(optional: &[Optional], most: usize) -> impl Iterator<Item = (&Optional, bool)> {
     let off = optional.iter().rev().map(|o| (o, false));
-    off.take(MOST_TRIES).chain(optional.iter().map(|o| (o, true)).take(MOST_TRIES))
+    off.take(most).chain(optional.iter().map(|o| (o, true)).take(most))
 }
 
 fn granted(problem: &Problem, nodes: &mut dyn Iterator<Item = &Optional>) -> Granted {

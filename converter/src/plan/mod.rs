@@ -21,7 +21,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use cost::{Cost, macs};
+pub use cost::{Cost, Way, macs};
 pub use kernel::window;
 pub use liveness::Lifetime;
 pub use options::{PlanOptions, Ram};

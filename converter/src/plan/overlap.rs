@@ -62,3 +62,44 @@ pub fn saved_bytes(graph: &Graph, overlaps: &Overlaps, node: NodeId) -> Option<(
 fn up(n: i64, step: i64) -> i64 {
     -(-n).div_euclid(step) * step
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::DType;
+
+    /// Bytes that an input of `x` and an output of `y` bytes save.
+    fn saved(x: usize, y: usize, below: i64, above: i64, step: i64) -> i64 {
+        let mut graph = Graph::default();
+        let [x, y] = [x, y].map(|n| graph.add_value("v", vec![n], DType::I8));
+        Overlap::of(&graph, x, y, Distances { below, above, step }).saved_bytes
+    }
+
+    #[test]
+    fn in_place_saves_the_smaller_of_the_two() {
+        assert_eq!(saved(100, 100, 0, 0, 1), 100);
+        assert_eq!(saved(100, 40, 0, 0, 1), 40);
+        assert_eq!(saved(40, 100, 0, 0, 1), 40);
+    }
+
+    #[test]
+    fn the_nearer_side_counts() {
+        assert_eq!(saved(100, 100, 30, 20, 1), 80);
+        assert_eq!(saved(100, 100, 30, 200, 1), 70);
+        assert_eq!(saved(100, 100, 200, 300, 1), 0);
+    }
+
+    #[test]
+    fn an_output_that_may_start_behind_its_input_lies_inside_it() {
+        assert_eq!(saved(100, 40, -50, 500, 1), 40);
+        // A larger output reaches beyond the input by what it must start before it, or by its size at least.
+        assert_eq!(saved(40, 100, 70, 500, 1), 100 + 40 - 110);
+        assert_eq!(saved(40, 100, 20, 500, 1), 40);
+    }
+
+    #[test]
+    fn distances_are_whole_steps() {
+        assert_eq!(saved(100, 100, 30, 500, 16), 100 - 32);
+        assert_eq!((up(30, 16), up(-30, 16), up(32, 16)), (32, -16, 32));
+    }
+}

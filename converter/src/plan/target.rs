@@ -39,11 +39,6 @@ impl Target {
             Self::Host => "host",
         }
     }
-
-    /// True if kernels multiply two pairs of 16 bits at once.
-    pub const fn has_dsp(self) -> bool {
-        matches!(self, Self::CortexM4 | Self::CortexM7 | Self::CortexM33)
-    }
 }
 
 impl fmt::Display for Target {
