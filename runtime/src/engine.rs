@@ -24,6 +24,7 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     ///
     /// # Errors
     /// If the arena is too small, or does not start at a multiple of 16.
+    #[inline(never)]
     pub fn new(model: Model<'m, O>, arena: &'a mut [u8]) -> Result<Self, EngineError> {
         if !arena.as_ptr().addr().is_multiple_of(SECTION_ALIGN) {
             return Err(EngineError::ArenaMisaligned { needed: SECTION_ALIGN as u8 });
@@ -45,9 +46,15 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
         &self.model
     }
 
+    /// All bytes that runs work on, for looking at them or filling them with a pattern. Inputs, outputs and state lie here:
+    /// after writing, [`reset`](Self::reset) and fill the inputs anew.
+    pub fn arena_mut(&mut self) -> &mut [u8] {
+        self.arena
+    }
+
     /// Forgets what earlier runs have left in the state of recurrent instructions. Without such, does nothing.
     pub fn reset(&mut self) {
-        if !O::KERNELS.contains(crate::op::dispatch::Kernel::Lstm) {
+        if !self.model.has_state() {
             return;
         }
         let mut memory =
@@ -59,7 +66,7 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     }
 
     /// Runs the program once. Cannot fail: [`Model::load`] has checked every instruction.
-    #[inline]
+    #[inline(never)]
     pub fn run(&mut self) {
         self.run_with(&mut ());
     }
@@ -70,7 +77,7 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
             Memory { arena: &mut *self.arena, weights: self.model.weights(), rounding: self.model.rounding() };
         for (index, instruction) in self.model.instructions().enumerate() {
             observer.before(index, &instruction);
-            let done = dispatch::run::<O>(&instruction, &mut memory);
+            let done = dispatch::run_decoded::<O>(&instruction, &mut memory);
             debug_assert!(done.is_some(), "`check` accepted what `run` cannot do: {instruction:?}");
             observer.after(index, &instruction, memory.arena);
         }
@@ -81,6 +88,7 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     ///
     /// # Errors
     /// The first byte that differs from what the converter's host computed.
+    #[inline(never)]
     pub fn self_test(&mut self) -> Result<u32, SelfTestFailure> {
         let mut vectors = 0;
         for (index, vector) in self.model.self_test().enumerate() {

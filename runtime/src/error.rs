@@ -2,6 +2,7 @@
 
 #[cfg(feature = "std")]
 mod display;
+mod numbers;
 
 /// Why [`crate::Model::load`] refused a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

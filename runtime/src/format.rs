@@ -1,28 +1,35 @@
 //! The `.mote` file: the one definition of its layout, used by [`crate::Model::load`] to read it and by the
 //! converter to write it.
 //!
-//! All integers are little-endian. Sections follow the header in the order of [`Section`], each starting at a
-//! multiple of [`SECTION_ALIGN`] from the start of the file, with zero bytes between.
+//! All integers are little-endian. The header is followed by the sections in the order of [`Section`], without gaps but
+//! one: the weights start at a multiple of [`SECTION_ALIGN`] from the start of the file, with zero bytes before them.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 4 | magic `MOTE` |
 //! | 4 | 2 | format version, [`FORMAT_VERSION`] |
-//! | 6 | 2 | header length, [`HEADER_BYTES`] |
+//! | 6 | 2 | header length: [`HEADER_BYTES`], with a signature [`SIGNATURE_BYTES`] more |
 //! | 8 | 4 | total length of the file |
-//! | 12 | 4 | flags, [`FLAG_SIGNED`] or 0 |
-//! | 16 | 4 | CRC-32 (ISO-HDLC) of bytes 0..16 and 24..start of the weights section |
-//! | 20 | 4 | [`data_checksum`] of the bytes from the start of the weights section to the end |
-//! | 24 | 4 | model version, for refusing downgrades |
-//! | 28 | 4 | arena bytes the program needs |
-//! | 32 | 32 | four sections: offset `u32`, length `u32` |
-//! | 64 | 32 | SHA-256 of everything after the header |
-//! | 96 | 64 | Ed25519 signature, zero unless [`FLAG_SIGNED`] |
+//! | 12 | 4 | reserved, 0 |
+//! | 16 | 8 | checksum of bytes 0..16 and 32..start of the weights section |
+//! | 24 | 8 | checksum of the bytes from the start of the weights section to the end |
+//! | 32 | 4 | model version, for refusing downgrades |
+//! | 36 | 4 | arena bytes the program needs |
+//! | 40 | 16 | lengths of the four sections |
+//! | 56 | 32 | SHA-256 of everything after the header |
+//! | 88 | 64 | Ed25519 signature, if the header is long enough |
+//!
+//! A checksum is `sum = low(sum) * 0x9e37_79b1 + high(sum) + word` in 64 bits, from 0, over little-endian `u32` words, the last
+//! one filled up with zeros; `low` and `high` are the halves of `sum`.
 
 use serde::{Deserialize, Serialize};
 
+mod checksum;
+pub(crate) mod decode;
 pub mod instruction;
 pub mod overlap;
+pub(crate) use checksum::Checksum;
+pub use checksum::Crc32;
 pub use instruction::Instruction;
 
 #[cfg(feature = "std")]
@@ -30,18 +37,18 @@ pub mod pack;
 #[cfg(feature = "std")]
 mod write;
 #[cfg(feature = "std")]
-pub use write::{Contents, SelfTestVector, WriteError, seal, write};
+pub use write::{Contents, SelfTestVector, WriteError, seal, with_signature, write};
 
 /// First four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"MOTE";
 /// The version that this runtime reads and the converter writes.
 pub const FORMAT_VERSION: u16 = 2;
-/// Length of the header in bytes.
-pub const HEADER_BYTES: usize = 160;
-/// Every section starts at a multiple of this; so must the file in memory.
+/// Length of the header in bytes, without a signature.
+pub const HEADER_BYTES: usize = 88;
+/// Length of a signature in bytes; if there is one, it ends the header.
+pub const SIGNATURE_BYTES: usize = 64;
+/// The weights start at a multiple of this in the file; the file must start at one in memory.
 pub const SECTION_ALIGN: usize = 16;
-/// Header flag: bytes 96..160 hold a signature.
-pub const FLAG_SIGNED: u32 = 1;
 /// Most axes a tensor may have.
 pub const MAX_RANK: usize = 6;
 /// Most inputs, and most outputs, a model may have.
@@ -49,25 +56,7 @@ pub const MAX_PORTS: usize = 8;
 /// Most instructions a program may have.
 pub const MAX_INSTRUCTIONS: u32 = 4096;
 
-/// The polynomial and reflection of the checksum of header, program and metadata.
-pub const CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
-
-/// The checksum of weights and self-test vectors: `sum = (sum <<< 5 ^ word) * 0x9e37_79b1` over little-endian `u32`
-/// words, the last one filled up with zeros.
-///
-/// Every step is a bijection of the sum and of the word, so damage inside one word never goes unnoticed. It takes three
-/// instructions a word where CRC-32 takes thirty, and weights are most of a file. Against more than accidents there is
-/// the SHA-256.
-pub fn data_checksum(bytes: &[u8]) -> u32 {
-    let step = |sum: u32, word: u32| (sum.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b1);
-    let (words, tail) = bytes.as_chunks();
-    let sum = words.iter().fold(0, |sum, &word| step(sum, u32::from_le_bytes(word)));
-    let mut last = [0; 4];
-    last.iter_mut().zip(tail).for_each(|(last, &byte)| *last = byte);
-    if tail.is_empty() { sum } else { step(sum, u32::from_le_bytes(last)) }
-}
-
-/// Position in the header's section table, which is also the order in the file.
+/// Position in the header's list of lengths, which is also the order in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(usize)]
@@ -82,7 +71,7 @@ pub enum Section {
     SelfTest = 3,
 }
 
-/// Number of entries in the header's section table.
+/// Number of sections.
 pub const SECTION_COUNT: usize = 4;
 
 /// Element type of a stored tensor.

@@ -29,7 +29,7 @@
 //! - [`Engine::run`] computes the same bytes on every target.
 //! - [`Engine::run_with`] calls an [`Observer`] around each instruction; [`Engine::self_test`] compares this device
 //!   with the machine that converted the model.
-//! - [`Ops`] chooses the kernels that are linked.
+//! - [`Ops`] chooses the kernels that are linked; [`constant`] is for programs that are compiled in.
 //!
 //! # Features
 //! All are off by default and only add.
@@ -55,6 +55,7 @@ compile_error!("mote-runtime reads models in place and needs a little-endian tar
 mod aligned;
 mod arch;
 mod arena;
+pub mod constant;
 mod engine;
 mod error;
 pub mod fixed_point;

@@ -1,10 +1,11 @@
 //! The one trust boundary: after [`Model::load`], nothing in a model can make a run fail.
 
-use crate::error::LoadError;
+use crate::error::{Fault, LoadError};
+use crate::format::decode::{self, Decode, Reader};
 use crate::format::{
-    self, DType, Instruction, MAX_INSTRUCTIONS, Meta, Port, Program, Rounding, SECTION_ALIGN, Section,
+    Checksum, DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Meta, Port, Program, Rounding, SECTION_ALIGN, Section,
 };
-use crate::header::Header;
+use crate::header::{CONTROL_HEAD, CONTROL_REST, Header, SHA256};
 use crate::op::{self, Limits, Span, dispatch};
 use crate::ops::{AllOps, Ops};
 use crate::self_test::SelfTest;
@@ -19,6 +20,7 @@ pub struct Model<'m, O = AllOps> {
     program: Program,
     instructions: &'m [u8],
     weights: &'m [u8],
+    has_state: bool,
     ops: PhantomData<fn() -> O>,
 }
 
@@ -41,6 +43,7 @@ impl<'m, O: Ops> Model<'m, O> {
     ///
     /// # Errors
     /// As [`Model::load`]; an instruction whose kernel is not chosen is [`Fault::Unsupported`](crate::Fault::Unsupported).
+    #[inline(never)]
     pub fn load_for(bytes: &'m [u8]) -> Result<Self, LoadError> {
         let header = Header::read(bytes)?;
         if !bytes.as_ptr().addr().is_multiple_of(SECTION_ALIGN) {
@@ -52,21 +55,22 @@ impl<'m, O: Ops> Model<'m, O> {
         check_sums(file, &header)?;
         let section = |section| file.get(header.section(section)).ok_or(LoadError::Section { index: section as u8 });
 
-        let (program, instructions) =
-            postcard::take_from_bytes::<Program>(section(Section::Program)?).map_err(|_| LoadError::Encoding)?;
+        let mut reader = Reader::new(section(Section::Program)?);
+        let program = Program::decode(&mut reader);
+        let instructions = reader.rest();
+        if reader.failed() || program.instruction_count > MAX_INSTRUCTIONS {
+            return Err(LoadError::Encoding);
+        }
         let weights = section(Section::Weights)?;
         let limits = Limits { arena_bytes: header.arena_bytes, weights, rounding: program.rounding };
         check_ports(&program, &limits)?;
-        check_instructions::<O>(instructions, program.instruction_count, &limits)?;
+        let has_state = check_instructions::<O>(reader, program.instruction_count, &limits)?;
         let meta = section(Section::Meta)?;
-        if !meta.is_empty() {
-            match postcard::take_from_bytes::<Meta>(meta) {
-                Ok((_, [])) => {}
-                _ => return Err(LoadError::Encoding),
-            }
+        if !meta.is_empty() && !decode::is_meta(meta) {
+            return Err(LoadError::Encoding);
         }
         SelfTest::check(section(Section::SelfTest)?, &program)?;
-        Ok(Self { file, header, program, instructions, weights, ops: PhantomData })
+        Ok(Self { file, header, program, instructions, weights, has_state, ops: PhantomData })
     }
 
     /// What the caller fills before a run.
@@ -89,6 +93,11 @@ impl<'m, O: Ops> Model<'m, O> {
         self.program.rounding
     }
 
+    /// True if an instruction keeps something between runs.
+    pub(crate) fn has_state(&self) -> bool {
+        self.has_state
+    }
+
     /// The program, decoded one instruction at a time.
     pub fn instructions(&self) -> Instructions<'m, O> {
         Instructions { rest: self.instructions, left: self.program.instruction_count, ops: PhantomData }
@@ -101,7 +110,7 @@ impl<'m, O: Ops> Model<'m, O> {
 
     /// Names, labels and provenance; all empty if the file was stripped.
     pub fn meta(&self) -> Meta<'m> {
-        postcard::from_bytes(self.section(Section::Meta)).unwrap_or_default()
+        decode::meta(self.section(Section::Meta))
     }
 
     /// The stored test vectors; none if the file was stripped.
@@ -114,14 +123,19 @@ impl<'m, O: Ops> Model<'m, O> {
         self.header.model_version
     }
 
-    /// SHA-256 of everything after the header, as stored. [`Model::load`] does not compute it.
+    /// Everything after the header: what [`sha256`](Self::sha256) is of.
+    pub fn payload(&self) -> &'m [u8] {
+        self.file.get(self.header.section(Section::Program).start..).unwrap_or_default()
+    }
+
+    /// SHA-256 of the [`payload`](Self::payload), as stored. [`Model::load`] does not compute it.
     pub fn sha256(&self) -> &'m [u8; 32] {
-        self.file.get(64..).and_then(|tail| tail.first_chunk()).unwrap_or(&[0; 32])
+        self.file.get(SHA256..).and_then(|tail| tail.first_chunk()).unwrap_or(&[0; 32])
     }
 
     /// The Ed25519 signature, if the file has one. [`Model::load`] does not verify it.
     pub fn signature(&self) -> Option<&'m [u8; 64]> {
-        if self.header.signed { self.file.get(96..).and_then(|tail| tail.first_chunk()) } else { None }
+        if self.header.signed { self.file.get(HEADER_BYTES..).and_then(|tail| tail.first_chunk()) } else { None }
     }
 
     /// The whole file, without what may follow it in memory.
@@ -161,9 +175,10 @@ impl<O: Ops> Iterator for Instructions<'_, O> {
     fn next(&mut self) -> Option<Instruction> {
         self.left = self.left.checked_sub(1)?;
         // Cannot fail: `load` decoded the same bytes.
-        let (instruction, rest) = dispatch::decode::<O>(self.rest).ok()?;
-        self.rest = rest;
-        Some(instruction)
+        let mut reader = Reader::new(self.rest);
+        let instruction = dispatch::decode::<O>(&mut reader);
+        self.rest = reader.rest();
+        instruction
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -174,17 +189,15 @@ impl<O: Ops> Iterator for Instructions<'_, O> {
 impl<O: Ops> ExactSizeIterator for Instructions<'_, O> {}
 
 fn check_sums(file: &[u8], header: &Header) -> Result<(), LoadError> {
-    let data_start = header.section(Section::Weights).start;
-    let control = [file.get(..16), file.get(24..data_start)];
-    let mut digest = format::CRC.digest();
-    for part in control {
-        digest.update(part.ok_or(LoadError::Header)?);
-    }
-    if digest.finalize() != header.control_crc {
+    let (control, data) = file.split_at_checked(header.section(Section::Weights).start).ok_or(LoadError::Header)?;
+    let (head, rest) = control.get(..CONTROL_HEAD).zip(control.get(CONTROL_REST..)).ok_or(LoadError::Header)?;
+    // Never `None`: the file starts at a multiple of 16, and so do all parts.
+    let control = Checksum::default().and(head).and_then(|sum| sum.and(rest));
+    if control.map(Checksum::value) != Some(header.control_checksum) {
         return Err(LoadError::Checksum { data: false });
     }
-    let data = file.get(data_start..).ok_or(LoadError::Header)?;
-    if format::data_checksum(data) != header.data_checksum {
+    let data = Checksum::default().and(data);
+    if data.map(Checksum::value) != Some(header.data_checksum) {
         return Err(LoadError::Checksum { data: true });
     }
     Ok(())
@@ -226,15 +239,20 @@ fn check_port(port: &Port, limits: &Limits) -> Option<Span> {
     if quantization && permutation { span.ok() } else { None }
 }
 
-fn check_instructions<O: Ops>(mut rest: &[u8], count: u32, limits: &Limits) -> Result<(), LoadError> {
-    if count > MAX_INSTRUCTIONS {
-        return Err(LoadError::Encoding);
-    }
+/// Checks every instruction; true if one of them has state.
+fn check_instructions<O: Ops>(mut reader: Reader, count: u32, limits: &Limits) -> Result<bool, LoadError> {
+    let mut has_state = false;
     for index in 0..count {
         let refuse = |fault| LoadError::Instruction { index: index as u16, fault };
-        let (instruction, after) = dispatch::decode::<O>(rest).map_err(refuse)?;
-        dispatch::check::<O>(&instruction, limits).map_err(refuse)?;
-        rest = after;
+        // By reference: an instruction is as long as the longest one, and copying it costs as much as checking it.
+        match &dispatch::decode::<O>(&mut reader) {
+            _ if reader.failed() => return Err(refuse(Fault::Encoding)),
+            None => return Err(refuse(Fault::Unsupported)),
+            Some(instruction) => {
+                dispatch::check::<O>(instruction, limits).map_err(refuse)?;
+                has_state |= dispatch::has_state::<O>(instruction);
+            }
+        }
     }
-    if rest.is_empty() { Ok(()) } else { Err(LoadError::Encoding) }
+    if reader.rest().is_empty() { Ok(has_state) } else { Err(LoadError::Encoding) }
 }

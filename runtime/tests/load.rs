@@ -3,9 +3,21 @@
 mod support;
 
 use mote_runtime::format::instruction::Biases;
-use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS};
+use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Section, with_signature};
 use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, LoadError, Model};
 use support::{Small, patched, small};
+
+/// As [`patched`], with wrong checksums: for what is refused before they are looked at.
+fn damaged(file: &AlignedBytes, at: usize, bytes: &[u8]) -> AlignedBytes {
+    let mut file = file.clone();
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+    file
+}
+
+/// Where a section starts.
+fn section(file: &AlignedBytes, section: Section) -> usize {
+    Model::load(file).unwrap().section(section).as_ptr().addr() - file.as_ptr().addr()
+}
 
 fn error_of(bytes: &[u8]) -> LoadError {
     Model::load(bytes).expect_err("the file must be refused")
@@ -78,50 +90,56 @@ fn bytes_after_the_file_are_ignored() {
 #[test]
 fn header_damage_has_its_own_errors() {
     let file = small().bytes();
-    assert_eq!(error_of(&patched(&file, 0, b"TOME")), LoadError::Magic);
-    assert_eq!(error_of(&patched(&file, 4, &[1, 0])), LoadError::Version { found: 1, supported: 2 });
-    assert_eq!(error_of(&patched(&file, 6, &[161])), LoadError::Header);
-    assert_eq!(error_of(&patched(&file, 12, &[2])), LoadError::Header, "unknown flag");
-    assert_eq!(error_of(&patched(&file, 100, &[1])), LoadError::Header, "signature without its flag");
+    assert_eq!(error_of(&damaged(&file, 0, b"TOME")), LoadError::Magic);
+    assert_eq!(error_of(&damaged(&file, 4, &[1, 0])), LoadError::Version { found: 1, supported: 2 });
+    assert_eq!(error_of(&damaged(&file, 6, &[89])), LoadError::Header);
+    assert_eq!(error_of(&damaged(&file, 12, &[2])), LoadError::Header, "reserved");
     let total = file.len() as u32;
-    let longer = patched(&file, 8, &(total + 1).to_le_bytes());
+    let longer = damaged(&file, 8, &(total + 1).to_le_bytes());
     assert_eq!(error_of(&longer), LoadError::Truncated { needed: total + 1, got: total });
-    assert_eq!(error_of(&patched(&file, 8, &(total - 1).to_le_bytes())), LoadError::Section { index: 3 });
+    assert_eq!(error_of(&damaged(&file, 8, &(total - 1).to_le_bytes())), LoadError::Section { index: 2 });
     let mut with_tail = AlignedBytes::zeroed(file.len() + 16);
     with_tail[..file.len()].copy_from_slice(&file);
-    assert_eq!(error_of(&patched(&with_tail, 8, &(total + 16).to_le_bytes())), LoadError::Section { index: 3 });
+    assert_eq!(error_of(&damaged(&with_tail, 8, &(total + 16).to_le_bytes())), LoadError::Section { index: 3 });
 }
 
 #[test]
-fn signature_is_kept_if_flagged() {
-    let signed = patched(&patched(&small().bytes(), 96, &[0xab; 64]), 12, &[1]);
-    assert_eq!(Model::load(&signed).unwrap().signature(), Some(&[0xab; 64]));
+fn signature_is_kept_and_replaced() {
+    let file = small().with_self_test(1).bytes();
+    let once = AlignedBytes::copy_of(&with_signature(&file, &[0xab; 64]).unwrap());
+    let twice = AlignedBytes::copy_of(&with_signature(&once, &[0xcd; 64]).unwrap());
+    for (signed, byte) in [(&once, 0xab), (&twice, 0xcd)] {
+        let model = Model::load(signed).unwrap();
+        assert_eq!(model.signature(), Some(&[byte; 64]));
+        assert_eq!(*model.sha256(), support::sha256(&signed[HEADER_BYTES + 64..]));
+        assert_eq!(model.sha256(), Model::load(&file).unwrap().sha256());
+        assert_eq!(signed.len(), file.len() + 64);
+    }
+    assert!(with_signature(&file[..80], &[0; 64]).is_err());
 }
 
 #[test]
-fn sections_out_of_place_are_named() {
-    let file = small().bytes();
+fn sections_that_do_not_fill_the_file_are_named() {
+    let file = small().with_self_test(1).bytes();
     for index in 0..4u8 {
-        let at = 32 + 8 * usize::from(index);
-        let offset = u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
-        for bad in [offset + 1, offset + 16, offset.wrapping_sub(16), 0, u32::MAX - 15] {
-            let mut file = file.clone();
-            file[at..at + 4].copy_from_slice(&bad.to_le_bytes());
-            assert_eq!(error_of(&file), LoadError::Section { index }, "offset {bad}");
-        }
+        let at = 40 + 4 * usize::from(index);
         let mut file = file.clone();
-        file[at + 4..at + 8].copy_from_slice(&u32::MAX.to_le_bytes());
+        file[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(error_of(&file), LoadError::Section { index }, "length overflows");
+        file[at..at + 4].copy_from_slice(&(1u32 << 20).to_le_bytes());
+        assert_eq!(error_of(&file), LoadError::Section { index }, "past the end");
+        file[at..at + 4].fill(0);
+        assert!(Model::load(&file).is_err(), "too short");
     }
 }
 
 #[test]
-fn padding_between_sections_must_be_zero() {
+fn padding_before_the_weights_must_be_zero() {
     let file = small().bytes();
-    let [offset, length] = [32, 36].map(|at| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()));
-    let end = (offset + length) as usize;
-    assert_ne!(end % 16, 0, "the test needs padding after the program");
-    assert_eq!(error_of(&patched(&file, end, &[1])), LoadError::Section { index: 1 });
+    let [program, meta] = [40, 44].map(|at| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()));
+    let end = HEADER_BYTES + (program + meta) as usize;
+    assert_ne!(end % 16, 0, "the test needs padding");
+    assert_eq!(error_of(&damaged(&file, end, &[1])), LoadError::Section { index: 2 });
 }
 
 #[test]
@@ -173,7 +191,7 @@ fn instruction_limit_is_the_formats() {
 #[test]
 fn undecodable_metadata_is_refused() {
     let file = small().bytes();
-    let offset = u32::from_le_bytes(file[40..44].try_into().unwrap()) as usize;
+    let offset = section(&file, Section::Meta);
     assert_eq!(error_of(&patched(&file, offset, &[0x7f])), LoadError::Encoding, "name longer than the section");
     assert_eq!(error_of(&patched(&file, offset + 1, &[0xff])), LoadError::Encoding, "not UTF-8");
     assert_eq!(error_of(&patched(&file, offset, &[4])), LoadError::Encoding, "bytes left over");
@@ -227,7 +245,7 @@ fn bad_instructions_are_refused_by_rule() {
 #[test]
 fn self_test_of_the_wrong_length_is_refused() {
     let file = small().with_self_test(2).bytes();
-    let offset = u32::from_le_bytes(file[56..60].try_into().unwrap()) as usize;
+    let offset = section(&file, Section::SelfTest);
     for count in [0u32, 1, 3, u32::MAX] {
         assert_eq!(error_of(&patched(&file, offset, &count.to_le_bytes())), LoadError::SelfTest);
     }

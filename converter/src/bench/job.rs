@@ -1,7 +1,7 @@
 //! What the firmware is asked to do, in the layout of `firmware/app/src/job.rs`.
 
 use super::BenchError;
-use mote_runtime::format::CRC;
+use mote_runtime::format::Crc32;
 use mote_runtime::{AlignedBytes, Engine, Model};
 
 /// What to do with a model.
@@ -40,10 +40,10 @@ impl Job<'_> {
         for word in [actions, self.samples.len() as u32, sample_bytes as u32, self.timed_runs] {
             bytes.extend(word.to_le_bytes());
         }
-        let mut digest = CRC.digest();
-        digest.update(&bytes);
-        self.samples.iter().for_each(|sample| digest.update(sample));
-        bytes.extend(digest.finalize().to_le_bytes());
+        let mut crc = Crc32::new();
+        crc.update(&bytes);
+        self.samples.iter().for_each(|sample| crc.update(sample));
+        bytes.extend(crc.finish().to_le_bytes());
         self.samples.iter().for_each(|sample| bytes.extend_from_slice(sample));
         bytes
     }
@@ -82,6 +82,6 @@ mod tests {
         assert_eq!(bytes[..20], *b"MJOB\x0a\0\0\0\x02\0\0\0\x02\0\0\0\x03\0\0\0");
         assert_eq!(bytes[24..], [1, 2, 3, 4]);
         let checked = [&bytes[..20], &bytes[24..]].concat();
-        assert_eq!(bytes[20..24], CRC.checksum(&checked).to_le_bytes());
+        assert_eq!(bytes[20..24], Crc32::of(&checked).to_le_bytes());
     }
 }

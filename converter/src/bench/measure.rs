@@ -1,7 +1,8 @@
 //! The whole measurement of one model on one board.
 
 use super::{
-    Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image, first_difference, host_outputs, run,
+    Actions, BenchError, Board, Clock, DeviceReport, Job, StackUsed, build_image_for, first_difference, host_outputs,
+    run,
 };
 use crate::inspect::Summary;
 use serde::Serialize;
@@ -42,7 +43,7 @@ pub struct Measurement {
     pub arena_high_water_bytes: u32,
     /// Depth of the stack.
     pub stack: StackUsed,
-    /// Flash bytes of the image, without the model.
+    /// Flash bytes of the image with the kernels that the model uses, without the model.
     pub code_bytes: u64,
     /// Flash bytes of the model.
     pub model_bytes: u32,
@@ -83,7 +84,7 @@ impl Measurement {
     }
 }
 
-/// Builds `board`'s image if needed, runs the model on it `timed_runs` times, and runs every sample (bytes as stored).
+/// Builds `board`'s image for the model if needed, runs the model on it `timed_runs` times, and runs every sample (bytes as stored).
 pub fn measure(
     board: &Board,
     blob: &[u8],
@@ -92,7 +93,7 @@ pub fn measure(
     limit: Duration,
 ) -> Result<Measurement, BenchError> {
     let summary = Summary::from_blob(blob)?;
-    let image = build_image(board)?;
+    let image = build_image_for(board, blob)?;
     let actions = Actions { self_test: true, measure: true, profile: true, outputs: !samples.is_empty() };
     let job = Job { actions, timed_runs: timed_runs.max(1), samples };
     let report = run(board, &image, blob, job, Clock::Instructions, limit)?;
@@ -104,16 +105,16 @@ fn combine(board: &Board, summary: &Summary, code_bytes: u64, report: DeviceRepo
     let (machine, resolution) =
         board.qemu.as_ref().map_or((String::new(), 1), |q| (q.machine.clone(), q.instructions_per_tick));
     let runs: Vec<u64> = report.run_ticks.iter().map(|ticks| ticks * resolution).collect();
-    let total_ticks: u64 = report.instructions.iter().map(|i| i.ticks).sum();
-    let per_instruction = report.instructions.iter().enumerate().map(|(index, measured)| {
+    let total_ticks: u64 = report.instruction_ticks.iter().sum();
+    let per_instruction = report.instruction_ticks.iter().enumerate().map(|(index, ticks)| {
         let known = summary.instructions.get(index);
         InstructionMeasurement {
             index,
-            op: measured.op.clone(),
+            op: known.map_or(String::new(), |i| i.op.clone()),
             node: known.map_or(String::new(), |i| i.node.clone()),
-            instructions: measured.ticks * resolution,
+            instructions: ticks * resolution,
             macs: known.map_or(0, |i| i.macs),
-            share: measured.ticks as f64 / total_ticks.max(1) as f64,
+            share: *ticks as f64 / total_ticks.max(1) as f64,
         }
     });
     Measurement {

@@ -1,7 +1,7 @@
 //! How long does a model take on a target, and how much memory does it need there?
 //!
-//! The target is one of `firmware/boards`. Its image is built once and is the same for every model: the model and the
-//! inputs are placed in the emulated machine's memory beside it. [`measure`] is the whole of it.
+//! The target is one of `firmware/boards`. Its image is built with the kernels that the model uses; the model and the inputs
+//! are placed in the emulated machine's memory beside it. [`measure`] is the whole of it.
 
 mod boards;
 mod cargo;
@@ -14,11 +14,11 @@ mod qemu;
 mod stream;
 
 pub use boards::{Board, BoardMemory, QemuMachine, firmware_folder};
-pub use cargo::build_image;
+pub use cargo::{build_image, build_image_for};
 pub use error::BenchError;
 pub use host::{Outputs, first_difference, host_outputs};
 pub use image::Image;
 pub use job::{Actions, Job, stored_samples};
 pub use measure::{InstructionMeasurement, Measurement, measure};
 pub use qemu::{Clock, DEFAULT_TIME_LIMIT, run, run_inputs};
-pub use stream::{DeviceInstruction, DeviceReport, StackUsed};
+pub use stream::{DeviceReport, StackUsed};

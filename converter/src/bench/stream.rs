@@ -1,7 +1,8 @@
 //! The text that the firmware sends, read back. `firmware/app/src/app.rs` has the table of lines.
 
 use super::Outputs;
-use mote_runtime::format::CRC;
+use mote_runtime::format::Crc32;
+use mote_runtime::{EngineError, LoadError, SelfTestFailure};
 use std::str::SplitWhitespace;
 
 /// Everything that a board said about one model.
@@ -28,7 +29,7 @@ pub struct DeviceReport {
     /// Ticks of each timed run.
     pub run_ticks: Vec<u64>,
     /// Ticks of each instruction, in order.
-    pub instructions: Vec<DeviceInstruction>,
+    pub instruction_ticks: Vec<u64>,
     /// For each sample of the job.
     pub outputs: Outputs,
 }
@@ -40,15 +41,6 @@ pub struct StackUsed {
     pub run_bytes: u32,
     /// What the whole firmware needed until then.
     pub total_bytes: u32,
-}
-
-/// Time of one instruction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceInstruction {
-    /// Ticks.
-    pub ticks: u64,
-    /// Kernel.
-    pub op: String,
 }
 
 /// What is wrong with a report.
@@ -79,7 +71,7 @@ pub enum StreamError {
     /// The firmware refused the model or the job, or a self-test failed.
     #[error("it reports: {why}")]
     Failed {
-        /// In the firmware's words.
+        /// In words, or in the firmware's numbers if this version does not know them.
         why: String,
     },
     /// It stopped by itself.
@@ -97,14 +89,14 @@ impl DeviceReport {
             return Err(StreamError::Stopped { why: line.to_owned() });
         }
         let (body, end) = split_end(text).ok_or_else(|| StreamError::NoEnd { output: text.to_owned() })?;
-        let (lines, crc) = (body.lines().count(), CRC.checksum(body.as_bytes()));
+        let (lines, crc) = (body.lines().count(), Crc32::of(body.as_bytes()));
         if end != format!("end {lines} {crc:08x}") {
             return Err(StreamError::Damaged { lines, crc, says: end.to_owned() });
         }
         let mut report = Self::default();
         for line in body.lines() {
             if let Some(why) = line.strip_prefix("status failed ") {
-                return Err(StreamError::Failed { why: why.to_owned() });
+                return Err(StreamError::Failed { why: in_words(why).unwrap_or_else(|| why.to_owned()) });
             }
             report.line(line).ok_or_else(|| StreamError::Line { line: line.to_owned() })?;
         }
@@ -135,9 +127,8 @@ impl DeviceReport {
             }
             "run" => self.run_ticks.push(number(&mut words)?),
             "op" => {
-                (number::<usize>(&mut words)? == self.instructions.len()).then_some(())?;
-                let ticks = number(&mut words)?;
-                self.instructions.push(DeviceInstruction { ticks, op: words.next()?.to_owned() });
+                (number::<usize>(&mut words)? == self.instruction_ticks.len()).then_some(())?;
+                self.instruction_ticks.push(number(&mut words)?);
             }
             "out" => self.output(&mut words)?,
             "status" => (words.next()? == "ok").then_some(())?,
@@ -168,6 +159,25 @@ fn entry<T: Default>(list: &mut Vec<T>, index: usize) -> Option<&mut T> {
     list.get_mut(index)
 }
 
+/// What a failure's numbers mean; `Failure` in `firmware/app/src/failure.rs` writes them.
+fn in_words(why: &str) -> Option<String> {
+    let mut words = why.split_whitespace();
+    let part = words.next()?;
+    let numbers = [number(&mut words)?, number(&mut words)?, number(&mut words)?];
+    match part {
+        "load" => LoadError::from_numbers(numbers).map(|error| error.to_string()),
+        "engine" => EngineError::from_numbers(numbers).map(|error| error.to_string()),
+        "selftest" => SelfTestFailure::from_numbers(numbers).map(|failure| failure.to_string()),
+        "job" => match numbers {
+            [0, needed, got] => Some(format!("the job needs {needed} bytes, its memory has {got}")),
+            [1, ..] => Some("the job is damaged".to_owned()),
+            [2, needed, got] => Some(format!("the model's inputs are {needed} bytes, the job's samples {got}")),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn number<T: std::str::FromStr>(words: &mut SplitWhitespace<'_>) -> Option<T> {
     words.next()?.parse().ok()
 }
@@ -185,11 +195,11 @@ mod tests {
     use super::*;
 
     fn sealed(body: &str) -> String {
-        format!("{body}end {} {:08x}\n", body.lines().count(), CRC.checksum(body.as_bytes()))
+        format!("{body}end {} {:08x}\n", body.lines().count(), Crc32::of(body.as_bytes()))
     }
 
     const BODY: &str = "mote-report 1 b\nmodel 9 8 2 1 1\nload 7 300\nnew 1\nselftest 3\narena 8 64\nstack 5 6\n\
-                        run 40\nop 0 30 conv2d\nop 1 10 softmax\nout 0 0 0 00ff\nout 0 0 2 7f\nout 1 0 0 01\nstatus ok\n";
+                        run 40\nop 0 30\nop 1 10\nout 0 0 0 00ff\nout 0 0 2 7f\nout 1 0 0 01\nstatus ok\n";
 
     #[test]
     fn a_whole_report_is_read() {
@@ -199,10 +209,7 @@ mod tests {
         assert_eq!((report.self_tests, report.arena_high_water_bytes), (Some(3), Some(8)));
         assert_eq!(report.stack, Some(StackUsed { run_bytes: 5, total_bytes: 6 }));
         assert_eq!(report.run_ticks, [40]);
-        assert_eq!(
-            report.instructions.iter().map(|i| (i.ticks, &*i.op)).collect::<Vec<_>>(),
-            [(30, "conv2d"), (10, "softmax")]
-        );
+        assert_eq!(report.instruction_ticks, [30, 10]);
         assert_eq!(report.outputs, [vec![vec![0, 255, 127]], vec![vec![1]]]);
     }
 
@@ -227,9 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_quoted() {
-        let text = sealed("mote-report 1 b\nstatus failed load Magic\n");
-        assert_eq!(DeviceReport::parse(&text), Err(StreamError::Failed { why: "load Magic".into() }));
+    fn a_refusal_is_put_into_words() {
+        let why = |line: &str| match DeviceReport::parse(&sealed(&format!("mote-report 1 b\nstatus failed {line}\n"))) {
+            Err(StreamError::Failed { why }) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why("load 1 0 0"), LoadError::Magic.to_string());
+        assert_eq!(why("engine 0 88 64"), "the model needs 88 bytes of arena, got 64");
+        assert!(why("selftest 3 1 7").contains("vector 3"));
+        assert!(why("job 2 40 39").contains("40 bytes"));
+        assert_eq!(why("load 99 0 0"), "load 99 0 0");
     }
 
     #[test]

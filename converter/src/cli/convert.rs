@@ -3,7 +3,7 @@
 use super::budget::Shortfall;
 use super::check::ops_table;
 pub(super) use super::convert_args::Args;
-use super::convert_args::{Precision, cannot_convert, import_options, options};
+use super::convert_args::{Emit, Precision, cannot_convert, import_options, options};
 use super::convert_report::Report;
 use super::model_file::read;
 use super::out::print_json;
@@ -11,14 +11,14 @@ use super::progress::Bar;
 use super::whole_file::{folder_of, write_whole};
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, Dataset, InputSpec, LoadOptions};
-use crate::emit::emit;
+use crate::emit::{crate_name, emit, rust_crate};
 use crate::import;
 use crate::inspect::Summary;
 use crate::ir::Graph;
 use crate::validate::Session;
 use crate::validate::accuracy::class_count;
 use crate::validate::evaluate::{Evaluation, run_float, run_stored};
-use crate::{BuildOptions, Built, Event, build, passes};
+use crate::{BuildOptions, Built, Event, bench, build, passes};
 use anyhow::Context;
 use std::path::Path;
 
@@ -73,9 +73,22 @@ pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Conver
     let summary = Summary::for_target(&built.emitted.bytes, target).context("the new file cannot be read back")?;
     let shortfalls = args.budget.shortfalls(&built, &summary);
     if shortfalls.is_empty() {
-        write_whole(&args.output, &built.emitted.bytes)?;
+        match args.emit {
+            Emit::Mote => write_whole(&args.output, &built.emitted.bytes)?,
+            Emit::Rust => write_crate(&args.output, &built.emitted.bytes)?,
+        }
     }
     Ok(Converted { built, summary, evaluation, shortfalls })
+}
+
+/// Writes the model as a crate into `folder`.
+fn write_crate(folder: &Path, blob: &[u8]) -> anyhow::Result<()> {
+    // Beside the firmware lies the runtime, if there is a source tree.
+    let runtime = bench::firmware_folder().ok().and_then(|folder| folder.join("../runtime").canonicalize().ok());
+    let files = rust_crate(blob, &crate_name(folder), runtime.as_deref())?;
+    let sources = folder.join("src");
+    std::fs::create_dir_all(&sources).with_context(|| format!("cannot make `{}`", sources.display()))?;
+    files.iter().try_for_each(|(path, bytes)| write_whole(&folder.join(path), bytes))
 }
 
 /// What clap cannot check, before the work starts.
@@ -84,9 +97,13 @@ fn check_usage(args: &Args) -> anyhow::Result<()> {
     if args.samples == 0 {
         return fail("--samples 0 leaves nothing to calibrate on".into(), "give 1 or more");
     }
-    if args.output.is_dir() {
+    if args.emit == Emit::Rust && args.output.is_file() {
+        let what = format!("`{}` is a file", args.output.display());
+        return fail(what, "name a folder for the crate, as in -o net/");
+    }
+    if args.emit == Emit::Mote && args.output.is_dir() {
         let what = format!("`{}` is a folder", args.output.display());
-        return fail(what, "name the file to write, as in -o net.mote");
+        return fail(what, "name the file to write, as in -o net.mote, or write a crate with --emit rust");
     }
     let folder = folder_of(&args.output);
     if !folder.is_dir() {

@@ -23,6 +23,7 @@ Examples:
   mote convert model.onnx --calibrate x.npy --method percentile:99.99 --keep-float '/head/*' -o net.mote
   mote convert model.tflite -o net.mote                        an int8 network: nothing to calibrate
   mote convert model.onnx --precision f16 -o net.mote          float kernels, half-size weights, no calibration
+  mote convert model.tflite --emit rust -o net/                a crate with the network as constants
   mote convert model.tflite --ram min -o net.mote              the smallest arena, whatever the speed
   mote convert model.tflite --ram 40K --flash 256K --target cortex-m0plus -o net.mote    exit 1 if it does not fit
 
@@ -39,9 +40,12 @@ pub(super) struct Args {
     /// Typical inputs: a .npy, .npz, .csv or IDX file, a folder of pictures, or `random` to learn sizes and speed only.
     #[arg(long, value_name = "DATA")]
     pub calibrate: Option<PathBuf>,
-    /// The file to write.
-    #[arg(long, short, value_name = "FILE")]
+    /// The file to write; with --emit rust, the folder.
+    #[arg(long, short, value_name = "PATH")]
     pub output: PathBuf,
+    /// What to write.
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "mote")]
+    pub emit: Emit,
     /// How ranges are chosen: mse, minmax, percentile:P, entropy.
     #[arg(long, value_name = "METHOD", default_value = "mse", value_parser = parse_method)]
     pub method: Method,
@@ -100,6 +104,14 @@ pub(super) struct Args {
     pub budget: BudgetArgs,
     #[command(flatten)]
     pub data: DataArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Emit {
+    /// A model file, which firmware loads
+    Mote,
+    /// A no_std crate with the network as constants: less flash, but a new network needs new firmware
+    Rust,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -67,6 +67,7 @@ fn head(s: &Summary) -> String {
         ("arena", kib(s.arena_bytes.into())),
         ("MACs", count(s.macs)),
         ("format", format!("{}, model version {}, {} rounding", s.format_version, s.model_version, s.rounding)),
+        ("kernels", s.kernels.join(", ")),
         ("self-test", format!("{} vectors", s.self_tests)),
         ("sha256", short(&s.sha256) + if s.signed { "…, signed" } else { "…" }),
     ];

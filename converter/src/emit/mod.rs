@@ -1,4 +1,4 @@
-//! `Plan -> blob`: one emitter file per op family, mirroring `runtime/src/op`.
+//! `Plan -> blob`: one emitter file per op family, mirroring `runtime/src/op`. And from a blob to a crate of constants.
 
 mod blob;
 mod constant_channels;
@@ -13,6 +13,7 @@ mod mean;
 mod node;
 mod pool;
 mod ports;
+mod rust_crate;
 mod softmax;
 mod unary;
 mod weights;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use blob::emit;
 pub use fixed_point::multiplier;
+pub use rust_crate::{CrateFile, crate_name, rust_crate};
 
 use crate::ir::{NodeId, ValueId};
 use mote_runtime::LoadError;

@@ -10,7 +10,7 @@ pub use facts::Facts;
 
 use crate::plan::Target;
 use crate::validate::source_shape;
-use mote_runtime::format::{DType, FORMAT_VERSION, HEADER_BYTES, Instruction, Port, Rounding, Section};
+use mote_runtime::format::{DType, FORMAT_VERSION, Instruction, Port, Rounding, Section};
 use mote_runtime::{AlignedBytes, LoadError, Model};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -40,6 +40,8 @@ pub struct Summary {
     pub outputs: Vec<PortSummary>,
     /// In execution order.
     pub instructions: Vec<InstructionSummary>,
+    /// Names of the kernels that they need, as [`mote_runtime::Kernel`] spells them: a firmware for this model links these.
+    pub kernels: Vec<String>,
     /// Multiply-accumulates in all.
     pub macs: u64,
     /// Number of self-test vectors.
@@ -162,7 +164,7 @@ impl Summary {
         let inputs: Vec<PortSummary> = model.inputs().iter().map(&mut port).collect();
         let outputs: Vec<PortSummary> = model.outputs().iter().map(&mut port).collect();
         let instructions = instructions(&model, target);
-        let payload = Sha256::digest(model.as_bytes().get(HEADER_BYTES..).unwrap_or_default());
+        let payload = Sha256::digest(model.payload());
         Ok(Self {
             schema: 1,
             name: meta.name.into(),
@@ -179,6 +181,7 @@ impl Summary {
             outputs,
             macs: instructions.iter().map(|i| i.macs).sum(),
             instructions,
+            kernels: kernels(&model),
             self_tests: model.self_test().count() as u32,
             sha256_ok: payload[..] == model.sha256()[..],
             sha256: hex(model.sha256()),
@@ -265,6 +268,14 @@ fn instructions(model: &Model, target: Target) -> Vec<InstructionSummary> {
         }
     };
     model.instructions().enumerate().map(describe).collect()
+}
+
+/// Names of the kernels that a model needs, each once, in alphabetical order.
+pub fn kernels(model: &Model) -> Vec<String> {
+    let mut kernels: Vec<String> = model.instructions().map(|i| format!("{:?}", i.kernel())).collect();
+    kernels.sort();
+    kernels.dedup();
+    kernels
 }
 
 fn hex(bytes: &[u8]) -> String {

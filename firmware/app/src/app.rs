@@ -7,7 +7,7 @@ use crate::job::{self, Job};
 use crate::profile::{Profile, timed};
 use crate::report::Report;
 use mote_runtime::format::Port;
-use mote_runtime::{Engine, EngineError, Model};
+use mote_runtime::{Engine, Model, Ops};
 
 /// Does what the job asks for and reports it.
 ///
@@ -21,108 +21,105 @@ use mote_runtime::{Engine, EngineError, Model};
 /// | `arena <bytes written> <bytes available>` | measured |
 /// | `stack <bytes below the app> <bytes in all>` | measured |
 /// | `run <ticks>` | per timed run |
-/// | `op <index> <ticks> <name>` | per instruction |
+/// | `op <index> <ticks>` | per instruction |
 /// | `out <sample> <output> <offset> <hex>` | 32 bytes of an output |
-/// | `status ok` or `status failed <why>` | last but one |
+/// | `status ok` or `status failed <part> <three numbers>` | last but one; see [`Failure::numbers`] |
 /// | `end <lines> <crc32>` | last |
 ///
 /// # Errors
 /// What is wrong with the model or the job; it is also in the report.
-pub fn run<B: Board>(board: &mut B, memory: Memory<'_>) -> Result<(), Failure> {
+pub fn run<B: Board, O: Ops>(board: &mut B, memory: Memory<'_>) -> Result<(), Failure> {
     let mut report = Report::begin(board);
-    let outcome = work(&mut report, memory);
-    match &outcome {
-        Ok(()) => report.line(format_args!("status ok")),
-        Err(failure) => report.line(format_args!("status failed {failure}")),
+    let outcome = work::<B, O>(&mut report, memory);
+    match outcome {
+        Ok(()) => report.line("status ok", &[]),
+        Err(failure) => report.failure(failure),
     }
     report.end();
     outcome
 }
 
-fn work<B: Board>(report: &mut Report<'_, B>, memory: Memory<'_>) -> Result<(), Failure> {
+fn work<B: Board, O: Ops>(report: &mut Report<'_, B>, memory: Memory<'_>) -> Result<(), Failure> {
     let Memory { model, job, arena } = memory;
     report.board.paint_stack();
-    let (load_ticks, model) = timed(report.board, || Model::load(model));
+    let (load_ticks, model) = timed(report.board, || Model::<O>::load_for(model));
     let load_stack = report.board.stack_used();
     let model = model?;
-    report.line(format_args!(
-        "model {} {} {} {} {}",
-        model.as_bytes().len(),
-        model.arena_bytes(),
-        model.instructions().len(),
-        model.inputs().len(),
-        model.outputs().len()
-    ));
-    report.line(format_args!("load {load_ticks} {}", load_stack.below_bytes));
+    let sizes = [model.as_bytes().len(), model.arena_bytes() as usize, model.instructions().len()];
+    let [file_bytes, arena_bytes, instructions] = sizes.map(|n| n as u64);
+    let ports = [model.inputs().len(), model.outputs().len()].map(|n| n as u64);
+    report.line("model", &[file_bytes, arena_bytes, instructions, ports[0], ports[1]]);
+    report.line("load", &[load_ticks, load_stack.below_bytes.into()]);
 
     let job = Job::read(job)?;
     job.expect_sample_bytes(model.inputs().iter().map(port_bytes).sum())?;
 
-    let (new_ticks, engine) = timed(report.board, || Engine::new(model.clone(), arena));
+    let available = arena.len();
+    let (new_ticks, engine) = timed(report.board, || Engine::new(model, arena));
     let mut engine = engine?;
-    report.line(format_args!("new {new_ticks}"));
+    report.line("new", &[new_ticks]);
     if job.wants(job::SELF_TEST) {
         let vectors = engine.self_test()?;
-        report.line(format_args!("selftest {vectors}"));
+        report.line("selftest", &[vectors.into()]);
     }
     if job.wants(job::MEASURE) {
-        measure(report, &model, &job, arena)?;
+        measure(report, &mut engine, &job, available);
     }
-    let mut engine = Engine::new(model, arena)?;
     if job.wants(job::PROFILE) {
         profile(report, &mut engine, &job);
     }
     if job.wants(job::OUTPUTS) {
+        engine.reset();
         outputs(report, &mut engine, &job);
     }
     Ok(())
 }
 
-/// How much of the arena and of the stack a run touches.
-fn measure<B: Board>(
+/// How much of the arena and of the stack a run touches. The engine can reach no more of the arena than it was given.
+fn measure<B: Board, O: Ops>(
     report: &mut Report<'_, B>,
-    model: &Model<'_>,
+    engine: &mut Engine<'_, '_, O>,
     job: &Job<'_>,
-    arena: &mut [u8],
-) -> Result<(), EngineError> {
+    available_bytes: usize,
+) {
     let mut high_water = 0;
     let mut stack = StackUsed::default();
     for pattern in PATTERNS {
-        arena.fill(pattern);
-        let mut engine = Engine::new(model.clone(), arena)?;
-        write_inputs(&mut engine, job.samples().next());
+        engine.arena_mut().fill(pattern);
+        engine.reset();
+        write_inputs(engine, job.samples().next());
         report.board.paint_stack();
         engine.run();
         stack = report.board.stack_used();
-        high_water = written(arena, pattern).max(high_water);
+        high_water = written(engine.arena_mut(), pattern).max(high_water);
     }
-    report.line(format_args!("arena {high_water} {}", arena.len()));
-    report.line(format_args!("stack {} {}", stack.below_bytes, stack.total_bytes));
-    Ok(())
+    engine.reset();
+    report.line("arena", &[high_water as u64, available_bytes as u64]);
+    report.line("stack", &[stack.below_bytes.into(), stack.total_bytes.into()]);
 }
 
-fn profile<B: Board>(report: &mut Report<'_, B>, engine: &mut Engine<'_, '_>, job: &Job<'_>) {
+fn profile<B: Board, O: Ops>(report: &mut Report<'_, B>, engine: &mut Engine<'_, '_, O>, job: &Job<'_>) {
     for _ in 0..job.timed_runs {
         write_inputs(engine, job.samples().next());
         let (ticks, ()) = timed(report.board, || engine.run());
-        report.line(format_args!("run {ticks}"));
+        report.line("run", &[ticks]);
     }
     write_inputs(engine, job.samples().next());
     engine.run_with(&mut Profile::new(report));
 }
 
-fn outputs<B: Board>(report: &mut Report<'_, B>, engine: &mut Engine<'_, '_>, job: &Job<'_>) {
+fn outputs<B: Board, O: Ops>(report: &mut Report<'_, B>, engine: &mut Engine<'_, '_, O>, job: &Job<'_>) {
     for (index, sample) in job.samples().enumerate() {
         write_inputs(engine, Some(sample));
         engine.run();
         for output in 0..engine.model().outputs().len() {
-            report.hex(format_args!("out {index} {output}"), engine.output_bytes(output));
+            report.hex("out", &[index as u64, output as u64], engine.output_bytes(output));
         }
     }
 }
 
 /// Fills every input from `sample`, in order; with zeros if there is none.
-fn write_inputs(engine: &mut Engine<'_, '_>, sample: Option<&[u8]>) {
+fn write_inputs<O: Ops>(engine: &mut Engine<'_, '_, O>, sample: Option<&[u8]>) {
     let mut rest = sample.unwrap_or_default();
     for input in 0..engine.model().inputs().len() {
         let stored = engine.input_bytes_mut(input);

@@ -1,7 +1,6 @@
 //! Why the app gave up.
 
 use crate::job::JobError;
-use core::fmt;
 use mote_runtime::{EngineError, LoadError, SelfTestFailure};
 
 /// Why [`crate::run`] stopped, or what it found wrong.
@@ -18,13 +17,14 @@ pub enum Failure {
     Job(JobError),
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Failure {
+    /// Which part gave up, and its error in numbers.
+    pub const fn numbers(self) -> (&'static str, [u32; 3]) {
         match self {
-            Self::Load(error) => write!(f, "load {error:?}"),
-            Self::Engine(error) => write!(f, "engine {error:?}"),
-            Self::SelfTest(error) => write!(f, "selftest {error:?}"),
-            Self::Job(error) => write!(f, "job {error:?}"),
+            Self::Load(error) => ("load", error.numbers()),
+            Self::Engine(error) => ("engine", error.numbers()),
+            Self::SelfTest(error) => ("selftest", error.numbers()),
+            Self::Job(error) => ("job", error.numbers()),
         }
     }
 }

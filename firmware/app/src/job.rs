@@ -12,7 +12,7 @@
 //! | 20 | CRC-32 (ISO-HDLC) of bytes 0..20 and of the samples |
 //! | 24 | samples |
 
-use mote_runtime::format::CRC;
+use mote_runtime::format::Crc32;
 
 /// First four bytes of a job.
 pub const MAGIC: [u8; 4] = *b"MJOB";
@@ -49,6 +49,17 @@ pub enum JobError {
     },
 }
 
+impl JobError {
+    /// Which error, and its fields.
+    pub const fn numbers(self) -> [u32; 3] {
+        match self {
+            Self::Truncated { needed, got } => [0, needed, got],
+            Self::Checksum => [1, 0, 0],
+            Self::SampleBytes { needed, got } => [2, needed, got],
+        }
+    }
+}
+
 /// A checked job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job<'a> {
@@ -62,6 +73,7 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// Reads the job at the start of `memory`. A board without one does everything that needs no inputs.
+    #[inline(never)]
     pub fn read(memory: &'a [u8]) -> Result<Self, JobError> {
         if memory.get(..4) != Some(&MAGIC[..]) {
             return Ok(Self { actions: SELF_TEST | MEASURE | PROFILE, timed_runs: 1, sample_bytes: 0, samples: &[] });
@@ -77,10 +89,10 @@ impl<'a> Job<'a> {
         let total = u64::from(word(8)) * u64::from(sample_bytes);
         let samples = usize::try_from(total).ok().and_then(|n| rest.get(..n));
         let samples = samples.ok_or(truncated(total.saturating_add(HEADER_BYTES as u64)))?;
-        let mut digest = CRC.digest();
-        digest.update(header.get(..20).unwrap_or_default());
-        digest.update(samples);
-        if digest.finalize() != word(20) {
+        let mut crc = Crc32::new();
+        crc.update(header.get(..20).unwrap_or_default());
+        crc.update(samples);
+        if crc.finish() != word(20) {
             return Err(JobError::Checksum);
         }
         Ok(Self { actions: word(4), timed_runs: word(16), sample_bytes: sample_bytes as usize, samples })
@@ -117,10 +129,10 @@ mod tests {
         for word in [OUTPUTS, samples.len() as u32 / sample_bytes, sample_bytes, 1] {
             bytes.extend(word.to_le_bytes());
         }
-        let mut digest = CRC.digest();
-        digest.update(&bytes);
-        digest.update(samples);
-        bytes.extend(digest.finalize().to_le_bytes());
+        let mut crc = Crc32::new();
+        crc.update(&bytes);
+        crc.update(samples);
+        bytes.extend(crc.finish().to_le_bytes());
         bytes.extend(samples);
         bytes
     }

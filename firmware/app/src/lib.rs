@@ -2,7 +2,7 @@
 //! report all of that as text.
 //!
 //! The model and the job (inputs and what to do with them) are data in memory, apart from the firmware; see [`job`].
-//! A board implements [`Board`], hands its memory over in [`Memory`], and calls [`run`].
+//! A board implements [`Board`], hands its memory over in [`Memory`], and calls [`run`] with [`LinkedOps`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -18,3 +18,5 @@ pub use app::run;
 pub use board::{Board, Memory, StackUsed};
 pub use failure::Failure;
 pub use report::Report;
+
+include!(concat!(env!("OUT_DIR"), "/ops.rs"));

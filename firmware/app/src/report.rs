@@ -1,69 +1,103 @@
 //! The text that goes to the host: lines of a key and values, counted and summed so that a cut or damaged text is
-//! noticed.
+//! noticed. Written without `core::fmt`, which would be as large as the kernels of a small network.
 
 use crate::board::Board;
-use core::fmt::{self, Write};
-use mote_runtime::format::CRC;
+use crate::failure::Failure;
+use mote_runtime::format::Crc32;
 
 /// Writes lines to a board and ends them with a count and a CRC-32 (ISO-HDLC) of everything before.
 pub struct Report<'b, B: Board> {
     /// Where the text goes.
     pub board: &'b mut B,
-    digest: crc::Digest<'static, u32, crc::Table<1>>,
+    crc: Crc32,
     lines: u32,
 }
 
 impl<'b, B: Board> Report<'b, B> {
     /// Starts a report; the first line names the format and the board.
     pub fn begin(board: &'b mut B) -> Self {
-        let mut report = Self { board, digest: CRC.digest(), lines: 0 };
-        report.line(format_args!("mote-report 1 {}", B::NAME));
+        let mut report = Self { board, crc: Crc32::new(), lines: 0 };
+        report.text("mote-report 1 ");
+        report.text(B::NAME);
+        report.end_line();
         report
     }
 
-    /// Writes one line.
-    pub fn line(&mut self, text: fmt::Arguments<'_>) {
-        // Writing to a board has no error to return.
-        let _ = self.write_fmt(text);
-        let _ = self.write_str("\n");
-        self.lines += 1;
+    /// Writes one line: `key`, and each value after a space.
+    pub fn line(&mut self, key: &str, values: &[u64]) {
+        self.text(key);
+        values.iter().for_each(|&value| self.value(value));
+        self.end_line();
     }
 
-    /// Writes lines of `key offset hex`, 32 bytes each; one line with nothing after the offset if `bytes` is empty.
-    pub fn hex(&mut self, key: fmt::Arguments<'_>, bytes: &[u8]) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    /// Writes the line that ends a report of something that went wrong.
+    pub fn failure(&mut self, failure: Failure) {
+        let (part, numbers) = failure.numbers();
+        self.text("status failed ");
+        self.line(part, &numbers.map(u64::from));
+    }
+
+    /// Writes lines of `key`, the values, an offset and 32 bytes in hexadecimal; one for each 32 bytes.
+    pub fn hex(&mut self, key: &str, values: &[u64], bytes: &[u8]) {
         for (row, chunk) in bytes.chunks(32).enumerate() {
-            let mut text = [0u8; 64];
-            for (pair, byte) in text.chunks_exact_mut(2).zip(chunk) {
-                pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-            }
-            let text = text.get(..chunk.len() * 2).unwrap_or_default();
-            self.line(format_args!("{key} {} {}", row * 32, core::str::from_utf8(text).unwrap_or_default()));
+            self.text(key);
+            values.iter().for_each(|&value| self.value(value));
+            self.value(row as u64 * 32);
+            self.text(" ");
+            chunk.iter().for_each(|&byte| self.hex_byte(byte));
+            self.end_line();
         }
     }
 
-    /// Writes the last line.
-    pub fn end(self) {
-        let Self { board, digest, lines } = self;
-        let mut tail = Tail(board);
-        let _ = writeln!(tail, "end {lines} {:08x}", digest.finalize());
+    /// Writes the last line, which is not part of its own checksum.
+    pub fn end(mut self) {
+        let (lines, crc) = (self.lines, self.crc.finish());
+        self.text("end");
+        self.value(lines.into());
+        self.text(" ");
+        for byte in crc.to_be_bytes() {
+            self.hex_byte(byte);
+        }
+        self.end_line();
     }
-}
 
-impl<B: Board> Write for Report<'_, B> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.digest.update(text.as_bytes());
-        self.board.write(text.as_bytes());
-        Ok(())
+    fn end_line(&mut self) {
+        self.text("\n");
+        self.lines += 1;
     }
-}
 
-/// The last line is not part of its own checksum.
-struct Tail<'b, B: Board>(&'b mut B);
+    /// A space and a number in decimal.
+    #[inline(never)]
+    fn value(&mut self, value: u64) {
+        let mut digits = [0u8; 20];
+        for bit in (0..64).rev() {
+            // Doubling decimal digits needs no division, which is large for 64 bits.
+            let mut carry = (value >> bit) as u8 & 1;
+            for digit in digits.iter_mut().rev() {
+                let double = *digit * 2 + carry;
+                (*digit, carry) = if double >= 10 { (double - 10, 1) } else { (double, 0) };
+            }
+        }
+        let zeros = digits.iter().take(19).take_while(|&&digit| digit == 0).count();
+        self.text(" ");
+        for digit in digits.iter().skip(zeros) {
+            self.bytes(&[b'0' + digit]);
+        }
+    }
 
-impl<B: Board> Write for Tail<'_, B> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
+    #[inline(never)]
+    fn hex_byte(&mut self, byte: u8) {
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        self.bytes(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    #[inline(never)]
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.crc.update(bytes);
+        self.board.write(bytes);
     }
 }

@@ -29,29 +29,26 @@ fn load_and_run(file: &[u8]) {
 /// The same bytes with magic, version, lengths, layout and checksums made right: what remains wrong is the contents.
 fn plausible(bytes: &[u8]) -> Option<AlignedBytes> {
     let header = bytes.get(..HEADER_BYTES)?;
-    let length = |section: Section| {
-        let at = 36 + 8 * section as usize;
-        header[at..at + 4].try_into().map_or(0, u32::from_le_bytes) as usize
-    };
     let mut file = header.to_vec();
     file[..4].copy_from_slice(&MAGIC);
     file[4..6].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
     file[6..8].copy_from_slice(&(HEADER_BYTES as u16).to_le_bytes());
     file[12..16].fill(0);
-    file[96..160].fill(0);
     // An arena of more than `ARENA_LIMIT` would only be refused.
-    file[30..32].fill(0);
+    file[38..40].fill(0);
     let mut rest = &bytes[HEADER_BYTES..];
     for section in [Section::Program, Section::Meta, Section::Weights, Section::SelfTest] {
-        file.resize(file.len().next_multiple_of(SECTION_ALIGN), 0);
-        let (contents, after) = rest.split_at(length(section).min(rest.len()));
-        let at = 32 + 8 * section as usize;
-        let start = file.len() as u32;
-        file[at..at + 4].copy_from_slice(&start.to_le_bytes());
-        file[at + 4..at + 8].copy_from_slice(&(contents.len() as u32).to_le_bytes());
+        if section == Section::Weights {
+            let padding = file.len().next_multiple_of(SECTION_ALIGN) - file.len();
+            rest = &rest[padding.min(rest.len())..];
+            file.resize(file.len() + padding, 0);
+        }
+        let at = 40 + 4 * section as usize;
+        let length = header[at..at + 4].try_into().map_or(0, u32::from_le_bytes) as usize;
+        let (contents, after) = rest.split_at(length.min(rest.len()));
+        file[at..at + 4].copy_from_slice(&(contents.len() as u32).to_le_bytes());
         file.extend_from_slice(contents);
-        let padding = after.len().min(contents.len().next_multiple_of(SECTION_ALIGN) - contents.len());
-        rest = &after[padding..];
+        rest = after;
     }
     let total = file.len() as u32;
     file[8..12].copy_from_slice(&total.to_le_bytes());

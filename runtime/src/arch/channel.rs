@@ -57,6 +57,12 @@ impl Channel {
         self.round = base.round.wrapping_shl((self.shift as u32).wrapping_sub(1) & 31);
     }
 
+    /// Multiplier, addend and shift.
+    #[cfg(kernel_arm_dsp)]
+    pub fn parts(&self) -> [i32; 3] {
+        [self.multiplier, self.round, self.shift]
+    }
+
     /// The output of a sum that includes the bias.
     #[inline(always)]
     pub fn output(&self, sum: i32, store: Store) -> i8 {

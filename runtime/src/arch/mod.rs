@@ -15,14 +15,16 @@ mod channel;
 mod portable;
 
 #[cfg(kernel_arm_dsp)]
-pub(crate) use arm_dsp::{convolve_block, convolve_quad, fully_connect, widen_patch, widen_strip};
+pub(crate) use arm_dsp::{
+    add_tflite, convolve_block, convolve_quad, fully_connect, widen_patch, widen_rows, widen_strip,
+};
 pub(crate) use channel::{Channel, ShiftBase, Store};
 pub(crate) use portable::multiply_add_offset_i8;
 #[cfg(not(kernel_arm_dsp))]
-pub(crate) use portable::{convolve_block, fully_connect, widen_patch, widen_strip};
+pub(crate) use portable::{add_tflite, convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
 pub(crate) use portable::{convolve_strips, dot_patches, dot_quad, dot_strips};
 
-use crate::format::instruction::DepthwiseConv2d;
+use crate::format::instruction::{DepthwiseConv2d, Multiplier};
 use core::ops::Range;
 
 /// Computes all rows of a quad; `None`, with nothing done, where there is no kernel for that.
@@ -34,6 +36,41 @@ pub(crate) fn convolve_quad(_: &Quad<'_>, _: &mut crate::op::split::Split<'_>) -
 
 /// Pixels whose patches lie side by side.
 pub(crate) const SLOTS: usize = 4;
+
+/// An addition with the roundings of the TensorFlow Lite reference kernel.
+#[derive(Clone, Copy)]
+pub(crate) struct Addition {
+    pub a: Term,
+    pub b: Term,
+    /// Bits that both operands are shifted left before they are scaled.
+    pub left_shift: u32,
+    /// From the sum to the output.
+    pub y_scale: Multiplier,
+    pub y_zero_point: i8,
+    /// Clamping.
+    pub store: Store,
+}
+
+/// One operand of an [`Addition`].
+#[derive(Clone, Copy)]
+pub(crate) struct Term {
+    pub zero_point: i8,
+    pub scale: Multiplier,
+}
+
+/// Rows of an input that go to a patch, row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rect {
+    /// Where the first row starts in the input, and how far rows are apart.
+    pub x: usize,
+    pub x_pitch: usize,
+    /// Where the first row starts in the patch, and how far rows are apart.
+    pub k: usize,
+    pub k_pitch: usize,
+    pub rows: usize,
+    /// Elements of a row.
+    pub len: usize,
+}
 
 /// The patches of a block of pixels and the filters to multiply them with.
 #[derive(Clone, Copy)]

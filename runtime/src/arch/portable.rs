@@ -3,7 +3,8 @@
 //! Slices are read up to the shortest of them. Sums wrap; `check` keeps them inside `i32`.
 #![cfg_attr(kernel_arm_dsp, allow(dead_code, reason = "the oracle of the kernels that are used instead"))]
 
-use super::{Block, Channel, SLOTS, Store, StripWindow, Strips};
+use super::{Addition, Block, Channel, Rect, SLOTS, Store, StripWindow, Strips, Term};
+use crate::fixed_point::requantize;
 
 /// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
 #[cfg_attr(kernel_arm_dsp, inline(never))]
@@ -16,6 +17,34 @@ pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], 
         if let Some(element) = elements.get_mut(word.wrapping_mul(2).wrapping_add(k % 4 / 2)) {
             *element = i16::from(x).wrapping_sub(i16::from(x_zero_point));
         }
+    }
+}
+
+/// `y = output((a - za) * a_scale + (b - zb) * b_scale)`, every product rounded.
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
+pub(crate) fn add_tflite(addition: &Addition, a: &[i8], b: &[i8], y: &mut [i8]) {
+    let store = addition.store;
+    let term = |x: i8, Term { zero_point, scale }: Term| {
+        let x = (i32::from(x) - i32::from(zero_point)).wrapping_shl(addition.left_shift);
+        requantize(x, scale.multiplier, scale.shift, store.rounding)
+    };
+    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+        let sum = term(a, addition.a).wrapping_add(term(b, addition.b));
+        let value = addition.y_scale.apply(sum, store.rounding).saturating_add(addition.y_zero_point.into());
+        *y = value.max(store.min.into()).min(store.max.into()) as i8;
+    }
+}
+
+/// Writes `x - x_zero_point` of rows of `x` as elements of the patch in `slot`; those around them are 0.
+#[cfg_attr(kernel_arm_dsp, inline(never))]
+#[cfg_attr(not(kernel_arm_dsp), inline)]
+pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect, x_zero_point: i8) {
+    let (mut at, mut k) = (rect.x, rect.k);
+    for _ in 0..rect.rows {
+        let Some(row) = x.get(at..).and_then(|x| x.get(..rect.len)) else { return };
+        widen_patch(patches, slot, k, row, x_zero_point);
+        (at, k) = (at.wrapping_add(rect.x_pitch), k.wrapping_add(rect.k_pitch));
     }
 }
 
@@ -176,6 +205,27 @@ mod tests {
             }
             assert_eq!(dot_patches(&patches, &w, 5), pixels.map(|x| 5 + dot(&x, &w, -7)));
         }
+    }
+
+    #[test]
+    fn rows_of_any_length_and_place_go_to_their_elements() {
+        let x = bytes(300, 5);
+        for (rows, len, k, k_pitch) in
+            [(3, 8, 0, 8), (3, 9, 0, 9), (2, 9, 9, 9), (2, 6, 3, 9), (1, 1, 26, 9), (3, 60, 60, 60)]
+        {
+            let rect = Rect { x: 7, x_pitch: 70, k, k_pitch, rows, len };
+            let mut expected = vec![0; 8 * 64];
+            for row in 0..rows {
+                portable_patch(&mut expected, k + row * k_pitch, &x[7 + row * 70..][..len]);
+            }
+            let mut patches = vec![0; expected.len()];
+            crate::arch::widen_rows(&mut patches, 1, &x, rect, -7);
+            assert_eq!(patches, expected, "{rect:?}");
+        }
+    }
+
+    fn portable_patch(patches: &mut [u32], k: usize, x: &[i8]) {
+        widen_patch(patches, 1, k, x, -7);
     }
 
     #[test]

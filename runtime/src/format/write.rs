@@ -1,9 +1,11 @@
 //! Writing the file. The same contents always give the same bytes.
 
 use super::{
-    CRC, FORMAT_VERSION, HEADER_BYTES, Instruction, MAGIC, MAX_INSTRUCTIONS, Meta, Port, Program, SECTION_ALIGN,
-    data_checksum,
+    Checksum, FORMAT_VERSION, HEADER_BYTES, Instruction, MAGIC, MAX_INSTRUCTIONS, Meta, Port, Program, SECTION_ALIGN,
+    SIGNATURE_BYTES, Section,
 };
+use crate::aligned::AlignedBytes;
+use crate::header::{CONTROL_HEAD, CONTROL_REST, Header, SHA256};
 use std::vec::Vec;
 
 /// Everything a file holds. Only lengths are checked here: [`Model::load`](crate::Model::load) is the judge of the
@@ -86,11 +88,12 @@ pub fn write(contents: &Contents) -> Result<Vec<u8>, WriteError> {
         self_test_section(contents)?,
     ];
     let mut file = std::vec![0; HEADER_BYTES];
-    let mut table = Vec::new();
-    for section in &sections {
-        file.resize(file.len().next_multiple_of(SECTION_ALIGN), 0);
-        table.extend_from_slice(&u32_of(file.len())?.to_le_bytes());
-        table.extend_from_slice(&u32_of(section.len())?.to_le_bytes());
+    let mut lengths = Vec::new();
+    for (index, section) in sections.iter().enumerate() {
+        if index == Section::Weights as usize {
+            file.resize(file.len().next_multiple_of(SECTION_ALIGN), 0);
+        }
+        lengths.extend_from_slice(&u32_of(section.len())?.to_le_bytes());
         file.extend_from_slice(section);
     }
     let total = u32_of(file.len())?;
@@ -99,25 +102,41 @@ pub fn write(contents: &Contents) -> Result<Vec<u8>, WriteError> {
     put(&mut file, 4, &FORMAT_VERSION.to_le_bytes());
     put(&mut file, 6, &(HEADER_BYTES as u16).to_le_bytes());
     put(&mut file, 8, &total.to_le_bytes());
-    put(&mut file, 24, &contents.model_version.to_le_bytes());
-    put(&mut file, 28, &contents.arena_bytes.to_le_bytes());
-    put(&mut file, 32, &table);
-    put(&mut file, 64, &sha256);
+    put(&mut file, 32, &contents.model_version.to_le_bytes());
+    put(&mut file, 36, &contents.arena_bytes.to_le_bytes());
+    put(&mut file, 40, &lengths);
+    put(&mut file, SHA256, &sha256);
     seal(&mut file);
     Ok(file)
 }
 
-/// Recomputes both checksums of a file whose header was edited, for instance to sign it. Leaves anything that is too
-/// short to have a section table as it is.
+/// `file` with `signature` in its header, in the place of one that it may have. Its SHA-256 stays the same.
+///
+/// # Errors
+/// If `file` has no valid header.
+pub fn with_signature(file: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Result<Vec<u8>, crate::LoadError> {
+    const _: () =
+        assert!(SIGNATURE_BYTES.is_multiple_of(SECTION_ALIGN), "the padding before the weights must not change");
+    let header = Header::read(file)?;
+    let (header, payload) = file[..header.total_bytes as usize].split_at(header.section(Section::Program).start);
+    let mut signed = [&header[..HEADER_BYTES], signature, payload].concat();
+    let total = signed.len() as u32;
+    put(&mut signed, 6, &((HEADER_BYTES + SIGNATURE_BYTES) as u16).to_le_bytes());
+    put(&mut signed, 8, &total.to_le_bytes());
+    seal(&mut signed);
+    Ok(signed)
+}
+
+/// Recomputes both checksums of a file that was edited. Leaves anything whose header is not valid as it is.
 pub fn seal(file: &mut [u8]) {
-    let Some(start) = file.get(48..52).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes) else { return };
-    let (Some(control), Some(data)) = (file.get(24..start as usize), file.get(start as usize..)) else { return };
-    let mut digest = CRC.digest();
-    digest.update(&file[..16]);
-    digest.update(control);
-    let (control, data) = (digest.finalize(), data_checksum(data));
-    put(file, 16, &control.to_le_bytes());
-    put(file, 20, &data.to_le_bytes());
+    let Ok(header) = Header::read(file) else { return };
+    let copy = AlignedBytes::copy_of(&file[..header.total_bytes as usize]);
+    let (control, data) = copy.split_at(header.section(Section::Weights).start);
+    let sum = |parts: &[&[u8]]| parts.iter().try_fold(Checksum::default(), |sum, part| sum.and(part));
+    let sums = [sum(&[&control[..CONTROL_HEAD], &control[CONTROL_REST..]]), sum(&[data])];
+    for (sum, at) in sums.into_iter().zip([16, 24]) {
+        put(file, at, &sum.unwrap_or_default().value().to_le_bytes());
+    }
 }
 
 fn put(file: &mut [u8], at: usize, bytes: &[u8]) {

@@ -1,10 +1,10 @@
 use super::elementwise::Operands;
 use super::scales::store;
 use super::{Limits, Memory, parameter};
+use crate::arch::{self, Addition, Store, Term};
 use crate::error::Fault;
-use crate::fixed_point::requantize;
 use crate::format::Rounding;
-use crate::format::instruction::{Add, Multiplier};
+use crate::format::instruction::Add;
 
 /// Addition: `y = clamp(requantize((a - za) * a_scale + (b - zb) * b_scale) + zy, min, max)`.
 ///
@@ -19,21 +19,24 @@ use crate::format::instruction::{Add, Multiplier};
 /// shifted right by `-y_scale.shift`; ties round up.
 pub(crate) fn add(op: &Add, rounding: Rounding, a: &[i8], b: &[i8], y: &mut [i8]) {
     let Add { binary, left_shift, a_scale, b_scale, y_scale } = op;
-    let zero = (i32::from(binary.a_zero_point), i32::from(binary.b_zero_point));
-    let elements = y.iter_mut().zip(a).zip(b).map(|((y, &a), &b)| (y, i32::from(a) - zero.0, i32::from(b) - zero.1));
     match rounding {
         Rounding::Tflite => {
-            let left = u32::from(*left_shift);
-            let scaled = |x: i32, by: Multiplier| requantize(x.wrapping_shl(left), by.multiplier, by.shift, rounding);
-            for (y, a, b) in elements {
-                let sum = scaled(a, *a_scale).wrapping_add(scaled(b, *b_scale));
-                *y = store(y_scale.apply(sum, rounding), binary.y_zero_point, binary.min, binary.max);
-            }
+            let addition = Addition {
+                a: Term { zero_point: binary.a_zero_point, scale: *a_scale },
+                b: Term { zero_point: binary.b_zero_point, scale: *b_scale },
+                left_shift: u32::from(*left_shift),
+                y_scale: *y_scale,
+                y_zero_point: binary.y_zero_point,
+                store: Store { rounding, min: binary.min, max: binary.max },
+            };
+            arch::add_tflite(&addition, a, b, y);
         }
         Rounding::Single => {
             let down = i32::from(y_scale.shift).wrapping_neg() as u32;
             let half = 1i32.wrapping_shl(down.wrapping_sub(1));
-            for (y, a, b) in elements {
+            let zero = (i32::from(binary.a_zero_point), i32::from(binary.b_zero_point));
+            for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+                let (a, b) = (i32::from(a) - zero.0, i32::from(b) - zero.1);
                 let products = a.wrapping_mul(a_scale.multiplier).wrapping_add(b.wrapping_mul(b_scale.multiplier));
                 let sum = products.wrapping_add(half).wrapping_shr(down);
                 *y = store(sum, binary.y_zero_point, binary.min, binary.max);

@@ -83,10 +83,13 @@ fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32
         if runs.elements() != taps.wrapping_mul(group_c) {
             arch::clear_patch(patches, slot);
         }
-        runs.for_each(|x_at, w_at| {
-            arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
-            Some(())
-        })?;
+        match runs.rect() {
+            Some(rect) => arch::widen_rows(patches, slot, x, rect, op.x_zero_point),
+            None => runs.for_each(|x_at, w_at| {
+                arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
+                Some(())
+            })?,
+        }
         column = column.wrapping_add(1);
         if column == y_w.get() {
             (row, column) = (row.wrapping_add(1), 0);

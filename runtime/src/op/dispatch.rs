@@ -6,8 +6,8 @@
 use super::{Limits, Memory};
 use crate::error::Fault;
 use crate::format::Instruction;
+use crate::format::decode::{Decode, Reader};
 use crate::ops::Ops;
-use serde::Deserialize;
 
 macro_rules! kernels {
     ($($(#[$cfg:meta])* $kind:ident = $index:literal in $($module:ident)::+;)*) => {
@@ -17,6 +17,11 @@ macro_rules! kernels {
         #[allow(missing_docs, reason = "documented at the variants' parameters in `format::instruction`")]
         pub enum Kernel { $($kind = $index,)* }
 
+        impl Kernel {
+            /// Every kernel, in the order of their numbers in a file.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+        }
+
         impl Instruction {
             /// The kernel that runs it.
             pub const fn kernel(&self) -> Kernel {
@@ -24,13 +29,19 @@ macro_rules! kernels {
             }
         }
 
-        /// Takes the next instruction off `bytes`.
-        pub(crate) fn decode<O: Ops>(bytes: &[u8]) -> Result<(Instruction, &[u8]), Fault> {
-            let (index, operands) = postcard::take_from_bytes::<u32>(bytes).map_err(|_| Fault::Encoding)?;
-            match index {
-                $($(#[$cfg])* $index if O::KERNELS.contains(Kernel::$kind) => take(operands, Instruction::$kind),)*
-                $($index => Err(Fault::Unsupported),)*
-                _ => Err(Fault::Encoding),
+        /// Reads the next instruction. `None` if its kernel is not chosen, or it does not exist, and then the reader has
+        /// failed. What comes back from a reader that has failed must not be used.
+        #[inline(never)]
+        pub(crate) fn decode<O: Ops>(from: &mut Reader) -> Option<Instruction> {
+            match from.u32() {
+                $($(#[$cfg])* $index if O::KERNELS.contains(Kernel::$kind) => {
+                    Some(Instruction::$kind(Decode::decode(from)))
+                })*
+                $($index => None,)*
+                _ => {
+                    from.fail();
+                    None
+                }
             }
         }
 
@@ -46,7 +57,9 @@ macro_rules! kernels {
         }
 
         /// Runs one instruction. `None` if an operand could not be fetched, which `check` excludes.
-        #[inline]
+        ///
+        /// Always inlined, so that for a constant instruction all kernels but one fall away.
+        #[inline(always)]
         pub(crate) fn run<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
             match instruction {
                 $($(#[$cfg])* Instruction::$kind(op) if O::KERNELS.contains(Kernel::$kind) => {
@@ -89,15 +102,22 @@ kernels! {
     Sub = 26 in sub;
 }
 
+/// As [`run`], of instructions that are only known when they run: one copy of all kernels, whoever calls it.
+#[inline(never)]
+pub(crate) fn run_decoded<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
+    run::<O>(instruction, memory)
+}
+
+/// True if the instruction keeps something between runs.
+pub(crate) fn has_state<O: Ops>(instruction: &Instruction) -> bool {
+    O::KERNELS.contains(Kernel::Lstm) && matches!(instruction, Instruction::Lstm(_))
+}
+
 /// Sets what the instruction keeps between runs to its initial value; most keep nothing.
+#[inline(always)]
 pub(crate) fn reset<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
     match instruction {
         Instruction::Lstm(op) if O::KERNELS.contains(Kernel::Lstm) => super::lstm::reset(op, memory),
         _ => Some(()),
     }
-}
-
-fn take<'m, T: Deserialize<'m>>(bytes: &'m [u8], kind: fn(T) -> Instruction) -> Result<(Instruction, &'m [u8]), Fault> {
-    let (operands, rest) = postcard::take_from_bytes(bytes).map_err(|_| Fault::Encoding)?;
-    Ok((kind(operands), rest))
 }

@@ -7,7 +7,7 @@ use crate::format::instruction::FullyConnected;
 use core::num::NonZeroUsize;
 
 /// Channels whose form for kernels is held on the stack at a time.
-const CHANNELS: usize = 16;
+const CHANNELS: usize = 32;
 
 /// Fully connected: `y[r, o] = clamp(requantize(dot(x[r], weights[o]) + bias[o]) + y_zero_point)`.
 ///

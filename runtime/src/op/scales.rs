@@ -54,7 +54,14 @@ impl Scales<'_> {
         let base = ShiftBase::new(self.rounding, self.y_zero_point);
         match self.factors {
             FactorTable::One(Multiplier { multiplier, shift }) => {
-                channels.iter_mut().try_for_each(|channel| channel.scale(multiplier, shift, base))
+                let mut one = Channel::default();
+                one.scale(multiplier, shift, base)?;
+                for channel in channels {
+                    let bias = channel.bias;
+                    *channel = one;
+                    channel.bias = bias;
+                }
+                Some(())
             }
             FactorTable::Packed(table, shift) => {
                 // The least and the largest shift have a form, and so have those between.

@@ -1,6 +1,7 @@
 //! Where sliding windows meet the input: the taps of each output row or column that are not padding.
 
 use super::{Fault, parameter};
+use crate::arch::Rect;
 use crate::format::instruction::{Hwc, Window};
 use core::num::NonZeroU32;
 
@@ -159,6 +160,14 @@ impl Runs {
             x: [x_first, x_row, (window.dilation_w as usize).wrapping_mul(x_c)],
             w: [w_first, kernel_w.wrapping_mul(tap_c), tap_c],
         }
+    }
+
+    /// All runs, where a row of the kernel is one.
+    pub fn rect(&self) -> Option<Rect> {
+        let one_a_row = self.per_row == 1 && self.rows > 0;
+        let [x, x_pitch, _] = self.x;
+        let [k, k_pitch, _] = self.w;
+        one_a_row.then_some(Rect { x, x_pitch, k, k_pitch, rows: self.rows, len: self.len })
     }
 
     /// Elements of all runs together.

@@ -1,29 +1,39 @@
 //! What happens when the program is wrong: say so, and end the emulation with status 1.
 
-use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use cortex_m_rt::{ExceptionFrame, exception};
 
-struct Uart;
+fn say(text: &str) {
+    text.bytes().for_each(crate::uart::send);
+}
 
-impl Write for Uart {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(crate::uart::send);
-        Ok(())
+fn say_hex(value: u32) {
+    for byte in value.to_be_bytes() {
+        for digit in [byte >> 4, byte & 15] {
+            crate::uart::send(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+        }
     }
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let _ = match info.location() {
-        Some(at) => writeln!(Uart, "\npanic {}:{}:{}", at.file(), at.line(), at.column()),
-        None => writeln!(Uart, "\npanic"),
-    };
+    say("\npanic ");
+    if let Some(at) = info.location() {
+        say(at.file());
+        say(" line ");
+        say_hex(at.line());
+    }
+    say("\n");
     crate::exit(false)
 }
 
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    let _ = writeln!(Uart, "\nfault pc {:08x} lr {:08x} psr {:08x}", frame.pc(), frame.lr(), frame.xpsr());
+    say("\nfault");
+    for (name, value) in [(" pc ", frame.pc()), (" lr ", frame.lr()), (" psr ", frame.xpsr())] {
+        say(name);
+        say_hex(value);
+    }
+    say("\n");
     crate::exit(false)
 }

@@ -8,10 +8,11 @@ mod memory;
 mod stack;
 mod timer;
 mod uart;
+mod vectors;
 
 use core::marker::PhantomData;
 use cortex_m_semihosting::debug;
-use mote_firmware_app::{Board, Memory, StackUsed};
+use mote_firmware_app::{Board, LinkedOps, Memory, StackUsed};
 use timer::Timer;
 
 /// Name of a board's folder.
@@ -50,7 +51,7 @@ pub fn start<N: Name>(arena: &'static mut [u8]) -> ! {
     uart::enable();
     let mut board = Mps2::<N> { timer: Timer::start(), name: PhantomData };
     let memory = Memory { model: memory::model(), job: memory::job(), arena };
-    let outcome = mote_firmware_app::run(&mut board, memory);
+    let outcome = mote_firmware_app::run::<_, LinkedOps>(&mut board, memory);
     exit(outcome.is_ok())
 }
 

@@ -17,34 +17,56 @@ struct Arguments {
     rounding: u32,
 }
 
-/// See [`portable::fully_connect`]. 20 instructions for 16 products, and about 9 an output.
+/// See [`portable::fully_connect`]. 20 instructions for 16 products, and about 11 an output.
 #[inline(never)]
 pub(crate) fn fully_connect(x: &[i8], w: &[i8], channels: &[Channel], store: Store, y: &mut [i8]) {
-    let quads = channels.len() / 4;
+    let whole = channels.len() / 4 * 4;
     let quad_bytes = x.len().wrapping_mul(4);
-    let fits = quad_bytes.wrapping_mul(quads) <= w.len() && quads.wrapping_mul(4) <= y.len();
-    if quads == 0 || x.is_empty() || !x.len().is_multiple_of(4) || !w.as_ptr().addr().is_multiple_of(4) || !fits {
-        return portable::fully_connect(x, w, channels, store, y);
+    let all_weights = quad_bytes.wrapping_mul(channels.len().div_ceil(4));
+    let words = x.len().is_multiple_of(4) && w.as_ptr().addr().is_multiple_of(4);
+    let (Some((quads, rest)), Some((y, y_rest))) = (channels.split_at_checked(whole), y.split_at_mut_checked(whole))
+    else {
+        return;
+    };
+    if x.is_empty() || !words || all_weights > w.len() {
+        portable::fully_connect(x, w, quads, store, y);
+        let Some(w) = w.get(quad_bytes.wrapping_mul(whole / 4)..) else { return };
+        return portable::fully_connect(x, w, rest, store, y_rest);
     }
-    let Some((in_quads, rest)) = channels.split_at_checked(quads.wrapping_mul(4)) else { return };
-    let (x_range, in_quads) = (x.as_ptr_range(), in_quads.as_ptr_range());
+    if !quads.is_empty() {
+        // SAFETY: there are `all_weights` and `whole` outputs, `words` holds.
+        unsafe { connect_quads(x, w.as_ptr(), quads, store, y) };
+    }
+    if !rest.is_empty() {
+        // A quad of which some outputs do not exist.
+        let (mut four, mut outputs) = ([Channel::default(); 4], [0; 4]);
+        four.iter_mut().zip(rest).for_each(|(channel, &of_rest)| *channel = of_rest);
+        let w = w.as_ptr().wrapping_add(quad_bytes.wrapping_mul(whole / 4));
+        // SAFETY: as above; the stored weights are those of whole quads.
+        unsafe { connect_quads(x, w, &four, store, &mut outputs) };
+        y_rest.iter_mut().zip(outputs).for_each(|(y, output)| *y = output);
+    }
+}
+
+/// # Safety
+/// There are four times as many channels as quads, at least four, as many outputs in `y`, and four weights for each
+/// product of a quad and an element of `x` from `w` on. `x` is not empty and a multiple of 4 long; `w` is aligned to 4,
+/// for LDM. `x` and `y` may lie anywhere.
+#[inline(always)]
+unsafe fn connect_quads(x: &[i8], w: *const i8, quads: &[Channel], store: Store, y: &mut [i8]) {
+    let (x, channels) = (x.as_ptr_range(), quads.as_ptr_range());
     let arguments = Arguments {
-        x: x_range.start,
-        x_end: x_range.end,
-        weights: w.as_ptr(),
-        channels: in_quads.start,
-        channels_end: in_quads.end,
+        x: x.start,
+        x_end: x.end,
+        weights: w,
+        channels: channels.start,
+        channels_end: channels.end,
         y: y.as_mut_ptr(),
         rounding: u32::from(store.rounding == Rounding::Tflite),
     };
-    // SAFETY: the comparisons above have shown that `x.len()` times four weights and four outputs for each quad of
-    // channels are inside their slices; the weights are word-aligned for LDM, `x` and `y` need not be.
+    // SAFETY: as the caller says.
     unsafe { connect(&arguments) };
-    let Some((y, y_rest)) = y.split_at_mut_checked(quads.wrapping_mul(4)) else { return };
     clamp(y, store);
-    if let Some(w) = w.get(quads.wrapping_mul(quad_bytes)..).filter(|_| !rest.is_empty()) {
-        portable::fully_connect(x, w, rest, store, y_rest);
-    }
 }
 
 /// Four elements of `x`, in `r0`, times as many weights of four outputs, in `r1`, to `r8` to `r11`.

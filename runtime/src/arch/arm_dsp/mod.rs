@@ -3,13 +3,17 @@
 //! Bit-equal to [`portable`](super::portable), which handles what is left over at the edges. The loops are whole
 //! functions in assembly, down to the stored outputs: they need every register.
 
+mod add;
 mod block;
 mod full;
+mod rows;
 mod strips;
 mod widen;
 
+pub(crate) use add::add_tflite;
 pub(crate) use block::convolve_block;
 pub(crate) use full::fully_connect;
+pub(crate) use rows::widen_rows;
 pub(crate) use strips::convolve_quad;
 pub(crate) use widen::{widen_patch, widen_strip};
 

@@ -54,14 +54,16 @@ fn place_taps(op: &DepthwiseConv2d, layout: &StripLayout, memory: &mut Split<'_>
     let (_, scratch) = memory.x_scratch()?;
     let (once, again) = scratch.get_mut(..layout.ring_start)?.split_at_mut_checked(layout.tap_words)?;
     let c = op.y_shape.c as usize;
-    let row_bytes = layout.window.columns.wrapping_mul(c);
-    for row in 0..layout.window.rows {
-        let place = match op.order {
-            RowOrder::TopDown => row,
-            RowOrder::BottomUp => layout.window.rows.wrapping_sub(1).wrapping_sub(row),
-        };
-        let taps = once.get_mut(place.wrapping_mul(layout.tap_row_words)..)?.get_mut(..layout.tap_row_words)?;
-        arch::widen_strip(taps, weights.get(row.wrapping_mul(row_bytes)..)?, c, 0);
+    match op.order {
+        RowOrder::TopDown => arch::widen_strip(once, weights, c, 0),
+        RowOrder::BottomUp => {
+            let row_bytes = layout.window.columns.wrapping_mul(c);
+            let mut at = layout.window.rows.wrapping_sub(1).wrapping_mul(row_bytes);
+            for taps in once.chunks_exact_mut(layout.tap_row_words.max(1)) {
+                arch::widen_strip(taps, weights.get(at..)?, c, 0);
+                at = at.wrapping_sub(row_bytes);
+            }
+        }
     }
     again.copy_from_slice(once.get(..again.len())?);
     Some(())
