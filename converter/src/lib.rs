@@ -23,7 +23,7 @@ use import::{Format, ImportError, ImportOptions, Imported, Network, SourceInfo};
 use ir::{Graph, Tensor};
 use mote_runtime::format::Rounding;
 use passes::{PassError, PassReport};
-use plan::{Plan, PlanError, PortLayout};
+use plan::{Plan, PlanError, PlanOptions, PortLayout};
 use quantize::{CalibrateOptions, QuantGraph, QuantizeError, QuantizeOptions, Ranges};
 use sha2::{Digest, Sha256};
 
@@ -42,6 +42,8 @@ pub struct BuildOptions {
     pub quantize: QuantizeOptions,
     /// Order of the ports' elements in the arena.
     pub layout: PortLayout,
+    /// What memory and time are traded for.
+    pub plan: PlanOptions,
     /// Metadata, rounding, weights, self-test. The source's hash, and the calibration set's, are filled in.
     pub emit: EmitOptions,
     /// Calibration samples that become self-test vectors, after those in `emit.self_test`.
@@ -57,6 +59,7 @@ impl Default for BuildOptions {
             calibrate: CalibrateOptions::default(),
             quantize: QuantizeOptions::default(),
             layout: PortLayout::default(),
+            plan: PlanOptions::default(),
             emit: EmitOptions::default(),
             self_test_vectors: 1,
         }
@@ -176,7 +179,7 @@ pub fn build(
     };
     let Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding } = lowered;
 
-    let plan = plan::plan(plan::with_port_layout(quant, options.layout))?;
+    let plan = plan::plan_with(plan::with_port_layout(quant, options.layout), &options.plan)?;
     events(Event::Planned(&plan));
 
     let mut emit = EmitOptions { rounding, ..options.emit.clone() };

@@ -1,5 +1,6 @@
 //! `mote convert`: a trained network in, a `.mote` file out.
 
+use super::budget::Shortfall;
 use super::check::ops_table;
 pub(super) use super::convert_args::Args;
 use super::convert_args::{Emit, Precision, cannot_convert, import_options, options};
@@ -27,6 +28,8 @@ pub(super) struct Converted {
     pub summary: Summary,
     /// Where the labelled data came from, and what they gave.
     pub evaluation: Option<(String, Evaluation)>,
+    /// Budgets that are not met. If there are any, nothing was written.
+    pub shortfalls: Vec<Shortfall>,
 }
 
 pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
@@ -37,8 +40,11 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     } else {
         print(report.text())?;
         print(format!("\n{}", ops_table(&converted.summary)))?;
+        for shortfall in &converted.shortfalls {
+            print(format!("\n{}", shortfall.text()))?;
+        }
     }
-    Ok(Verdict::Pass)
+    Ok(Verdict::of(converted.shortfalls.is_empty()))
 }
 
 /// Everything but the printing.
@@ -63,12 +69,16 @@ pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Conver
         meta.accuracy_ppm = e.float.as_ref().map(ppm).zip(e.stored.as_ref().map(ppm));
         built.emitted = emit(&built.plan, &built.emit)?;
     }
-    let summary = Summary::from_blob(&built.emitted.bytes).context("the new file cannot be read back")?;
-    match args.emit {
-        Emit::Mote => write_whole(&args.output, &built.emitted.bytes)?,
-        Emit::Rust => write_crate(&args.output, &built.emitted.bytes)?,
+    let target = options.plan.target;
+    let summary = Summary::for_target(&built.emitted.bytes, target).context("the new file cannot be read back")?;
+    let shortfalls = args.budget.shortfalls(&built, &summary);
+    if shortfalls.is_empty() {
+        match args.emit {
+            Emit::Mote => write_whole(&args.output, &built.emitted.bytes)?,
+            Emit::Rust => write_crate(&args.output, &built.emitted.bytes)?,
+        }
     }
-    Ok(Converted { built, summary, evaluation })
+    Ok(Converted { built, summary, evaluation, shortfalls })
 }
 
 /// Writes the model as a crate into `folder`.

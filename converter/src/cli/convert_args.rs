@@ -1,5 +1,6 @@
 //! The options of `mote convert`.
 
+use super::budget::BudgetArgs;
 use super::data_args::DataArgs;
 use super::model_file::parse_input_shape;
 use crate::BuildOptions;
@@ -23,10 +24,16 @@ Examples:
   mote convert model.tflite -o net.mote                        an int8 network: nothing to calibrate
   mote convert model.onnx --precision f16 -o net.mote          float kernels, half-size weights, no calibration
   mote convert model.tflite --emit rust -o net/                a crate with the network as constants
+  mote convert model.tflite --ram min -o net.mote              the smallest arena, whatever the speed
+  mote convert model.tflite --ram 40K --flash 256K --target cortex-m0plus -o net.mote    exit 1 if it does not fit
 
 Calibrate on a hundred or more typical samples, other than those that accuracy is measured on: --skip and --limit
 choose among the calibration data, --eval-skip and --eval-limit among those of --eval, whose labels --labels gives.
-How inputs are normalised is recorded in the file, and `mote run` and `mote eval` do the same.")]
+How inputs are normalised is recorded in the file, and `mote run` and `mote eval` do the same.
+
+Outputs overlap the inputs that they are computed from wherever that costs nothing. --ram goes further: memory that only
+makes a layer faster is given up where it decides the size of the arena. A network that needs more than --ram or --flash
+gives is not written; what it needs, why, and what could be done is printed, and the exit code is 1.")]
 pub(super) struct Args {
     /// An .onnx or .tflite network.
     pub model: PathBuf,
@@ -93,6 +100,8 @@ pub(super) struct Args {
     /// One JSON object instead of tables.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub budget: BudgetArgs,
     #[command(flatten)]
     pub data: DataArgs,
 }
@@ -178,6 +187,7 @@ pub(super) fn options(
     let meta = MetaOptions {
         labels: labels.to_vec(),
         normalization: reading.normalization.to_string(),
+        planned: args.budget.recorded(),
         ..MetaOptions::default()
     };
     Ok(BuildOptions {
@@ -195,6 +205,7 @@ pub(super) fn options(
             IoLayout::Source => PortLayout::Source,
             IoLayout::Nhwc => PortLayout::Stored,
         },
+        plan: args.budget.plan_options(),
         emit: EmitOptions {
             model_version: args.model_version,
             half_weights: args.precision == Precision::F16,

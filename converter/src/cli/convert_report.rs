@@ -58,14 +58,35 @@ impl Report<'_> {
         format!("{}; {} of them, method {}", data.origin, count(data.len() as u64), method_text(self.method))
     }
 
+    /// What the planner did with the arena.
+    fn memory(&self) -> String {
+        let instructions = &self.converted.summary.instructions;
+        let lying_over = instructions.iter().filter(|i| !i.memory.is_empty()).count();
+        let scratch = instructions.iter().map(|i| i.scratch_bytes).max().unwrap_or(0);
+        let direct = instructions.iter().filter(|i| i.kernel.contains("saves")).count();
+        let mut text = format!(
+            "{lying_over} of {} results lie over their operands; scratch of {} bytes at most",
+            instructions.len(),
+            count(scratch.into())
+        );
+        if direct > 0 {
+            text += &format!("; none in {direct} more, to save RAM");
+        }
+        text
+    }
+
     pub fn text(&self) -> String {
         let s = &self.converted.summary;
         let part = |x: &crate::inspect::SectionSummary| format!("{} {}", x.name, kib(x.bytes.into()));
         let bytes = s.sections.iter().map(part).collect::<Vec<_>>().join(", ");
         let source = &self.converted.built.source;
         let producer = if source.producer.is_empty() { "unknown" } else { &source.producer };
+        let written = match self.converted.shortfalls.is_empty() {
+            true => format!("{} ({})", self.output.display(), s.name),
+            false => "nothing: a budget is not met".into(),
+        };
         let mut lines = vec![
-            ("written", format!("{} ({})", self.output.display(), s.name)),
+            ("written", written),
             ("source", format!("{}, by {producer}", source.format)),
             ("passes", self.passes()),
             ("import check", self.cross_check()),
@@ -74,7 +95,8 @@ impl Report<'_> {
             ("instructions", count(s.instructions.len() as u64)),
             ("MACs", count(s.macs)),
             ("flash", format!("{} ({bytes})", kib(s.file_bytes.into()))),
-            ("arena", format!("{} of RAM", kib(s.arena_bytes.into()))),
+            ("arena", format!("{} bytes of RAM", count(s.arena_bytes.into()))),
+            ("memory", self.memory()),
             ("self-test", format!("{} vectors", s.self_tests)),
         ];
         if let Some((origin, e)) = &self.converted.evaluation {
@@ -111,6 +133,8 @@ impl Report<'_> {
         json!({
             "schema": 1,
             "output": self.output.display().to_string(),
+            "written": self.converted.shortfalls.is_empty(),
+            "shortfalls": self.converted.shortfalls,
             "name": s.name,
             "source": self.converted.built.source.format.to_string(),
             "came_quantized": self.converted.built.came_quantized,

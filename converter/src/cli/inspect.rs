@@ -1,10 +1,12 @@
 //! `mote inspect`: what is in a model file, and what it needs.
 
+use super::budget::parse_target;
 use super::model_file::read;
 use super::out::print_json;
 use super::table::{Table, count, facts, kib, percent, real, sizes};
 use super::{Hinted, Verdict, print};
 use crate::inspect::{PortSummary, Summary};
+use crate::plan::Target;
 use anyhow::Context;
 use std::path::PathBuf;
 
@@ -13,17 +15,24 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   mote inspect net.mote
-  mote inspect net.mote --json | jq .arena_bytes")]
+  mote inspect net.mote --target cortex-m0plus                 what slower kernels cost on another core
+  mote inspect net.mote --json | jq .arena_bytes
+
+Kernel and memory say per instruction what the planner chose: `in place` results lie exactly over an operand; a kernel
+that is not the fastest says how much RAM that saves, and about how many instructions of the target it costs.")]
 pub(super) struct Args {
     /// A .mote file.
     file: PathBuf,
+    /// Core whose instructions are estimated: cortex-m0plus, cortex-m3, cortex-m4, cortex-m7, cortex-m33, host.
+    #[arg(long, value_name = "CORE", value_parser = parse_target, default_value = "cortex-m4")]
+    target: Target,
     /// One JSON object instead of tables.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Verdict> {
-    let summary = Summary::from_blob(&read(&args.file)?).with_context(|| {
+    let summary = Summary::for_target(&read(&args.file)?, args.target).with_context(|| {
         let hint = "make a model file with `mote convert`; if it is one, it is damaged or of another version";
         Hinted::new(format!("cannot load `{}`", args.file.display()), hint)
     })?;
@@ -102,7 +111,20 @@ fn in_order(port: &PortSummary) -> bool {
 }
 
 fn instructions(s: &Summary) -> Table {
-    let headings = ["#", "op", "node", "input", "output", ">scale", ">zero", ">MACs", ">flash", ">arena"];
+    let headings = [
+        "#",
+        "op",
+        "node",
+        "input",
+        "output",
+        ">scale",
+        ">zero",
+        ">MACs",
+        ">flash",
+        ">arena",
+        ">scratch",
+        "kernel, memory",
+    ];
     let mut table = Table::new(&headings);
     for i in &s.instructions {
         table.row(&[
@@ -116,6 +138,8 @@ fn instructions(s: &Summary) -> Table {
             if i.macs == 0 { String::new() } else { count(i.macs) },
             if i.weight_bytes == 0 { String::new() } else { kib(i.weight_bytes.into()) },
             format!("{}..{}", i.writes[0], i.writes[1]),
+            if i.scratch_bytes == 0 { String::new() } else { kib(i.scratch_bytes.into()) },
+            [i.kernel.as_str(), i.memory.as_str()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", "),
         ]);
     }
     let weights: u64 = s.instructions.iter().map(|i| u64::from(i.weight_bytes)).sum();

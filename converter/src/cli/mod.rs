@@ -3,6 +3,7 @@
 //! Exit codes: 0 done and every check held; 1 ran, but a check failed; 2 usage or any error.
 
 mod bench;
+mod budget;
 mod build;
 mod check;
 mod compare;

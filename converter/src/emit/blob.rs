@@ -102,7 +102,7 @@ impl MetaText {
             node_names: lines(nodes),
             labels: lines(meta.labels.iter().map(String::as_str)),
             normalization: one_line(&meta.normalization),
-            converter: format!("mote {}", env!("CARGO_PKG_VERSION")),
+            converter: one_line(&converter(&meta.planned)),
             result_params: sources.iter().flat_map(|source| result_params(plan, source)).collect(),
         }
     }
@@ -133,6 +133,12 @@ fn result_params(plan: &Plan, source: &InstructionSource) -> [u8; 8] {
     bytes[..4].copy_from_slice(&scale.to_le_bytes());
     bytes[4..].copy_from_slice(&zero_point.to_le_bytes());
     bytes
+}
+
+/// Version, and the planner's options if there are any.
+fn converter(planned: &str) -> String {
+    let version = concat!("mote ", env!("CARGO_PKG_VERSION"));
+    if planned.is_empty() { version.into() } else { format!("{version} ({planned})") }
 }
 
 fn lines<'a>(texts: impl Iterator<Item = &'a str>) -> String {

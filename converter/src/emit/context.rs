@@ -160,6 +160,11 @@ impl<'p> NodeContext<'_, 'p> {
         multiplier(real).ok_or_else(|| self.error(format!("cannot scale by {real}: the scales are too far apart")))
     }
 
+    /// True if the planner has reserved scratch memory for this node.
+    pub fn has_scratch(&self) -> bool {
+        self.context.plan.scratch.get(self.id.0).is_some_and(Option::is_some)
+    }
+
     /// Arena offset of the node's scratch memory of `bytes`, which the planner has reserved.
     pub fn scratch(&self, bytes: u32) -> Result<u32, EmitError> {
         let value = self.context.plan.scratch.get(self.id.0).copied().flatten();

@@ -2,9 +2,11 @@
 
 use super::EmitError;
 use super::context::NodeContext;
-use crate::ir::{Activation, DType, Op, Pads};
+use crate::ir::{Activation, DType, Pads};
+use crate::plan;
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, Requantize8, RowOrder, Window};
+use mote_runtime::format::overlap::Distances;
 use mote_runtime::format::pack::filter_rows;
 
 pub fn emit(
@@ -65,7 +67,8 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let order = RowOrder::TopDown;
     let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize };
     let scratch = n.scratch(op.scratch_bytes().ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
-    n.push(Instruction::Conv2d(Conv2d { scratch, ..op }));
+    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    n.push(Instruction::Conv2d(Conv2d { scratch, order, ..op }));
     Ok(())
 }
 
@@ -101,11 +104,20 @@ fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Resul
         order: RowOrder::TopDown,
         requantize,
     };
-    // A scale and shift per channel is planned without: it would gain nothing from strips.
-    let strips = if matches!(n.node.op, Op::Conv2d { .. }) { op.strip_bytes().unwrap_or(0) } else { 0 };
-    let scratch = n.scratch(strips)?;
-    n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d { scratch, scratch_bytes: strips, ..op }));
+    // The planner has decided whether there is scratch memory; if so, it is all that strips need.
+    let planned = if n.has_scratch() { op.strip_bytes().unwrap_or(0) } else { 0 };
+    let op = DepthwiseConv2d { scratch: n.scratch(planned)?, scratch_bytes: planned, ..op };
+    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d { order, ..op }));
     Ok(())
+}
+
+/// The order in which the planned places allow an output to be computed.
+fn row_order((x, x_shape): (u32, Hwc), (y, y_shape): (u32, Hwc), distances: impl FnOnce() -> Distances) -> RowOrder {
+    let end = |start: u32, shape: Hwc| u64::from(start) + u64::from(shape.elements().unwrap_or(u32::MAX));
+    let overlap = u64::from(x) < end(y, y_shape) && u64::from(y) < end(x, x_shape);
+    // If no order will do, the check of the finished file says so.
+    if overlap { distances().order(x, y).unwrap_or_default() } else { RowOrder::default() }
 }
 
 fn float(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
@@ -134,14 +146,6 @@ pub fn window(
     dilation: [usize; 2],
     pads: Pads,
 ) -> Result<Window, EmitError> {
-    Ok(Window {
-        kernel_h: n.size(kernel[0])?,
-        kernel_w: n.size(kernel[1])?,
-        stride_h: n.size(stride[0])?,
-        stride_w: n.size(stride[1])?,
-        dilation_h: n.size(dilation[0])?,
-        dilation_w: n.size(dilation[1])?,
-        pad_top: n.size(pads.top)?,
-        pad_left: n.size(pads.left)?,
-    })
+    let too_large = || n.error(format!("a window of {kernel:?} at {pads:?} does not fit 32 bits"));
+    plan::window(kernel, stride, dilation, pads).ok_or_else(too_large)
 }

@@ -64,6 +64,8 @@ pub struct MetaOptions {
     pub labels: Vec<String>,
     /// How inputs were normalised before calibration, as the command line spells it.
     pub normalization: String,
+    /// Options of the command line that steered the planner, or empty.
+    pub planned: String,
     /// SHA-256 of the source file, or empty.
     pub source_sha256: Vec<u8>,
     /// SHA-256 over the calibration inputs, or empty.

@@ -1,11 +1,14 @@
 //! What is in a model file: the data behind `mote inspect`.
 
+mod choice;
 mod facts;
 #[cfg(test)]
 mod tests;
 
+pub use choice::Choice;
 pub use facts::Facts;
 
+use crate::plan::Target;
 use crate::validate::source_shape;
 use mote_runtime::format::{DType, FORMAT_VERSION, Instruction, Port, Rounding, Section};
 use mote_runtime::{AlignedBytes, LoadError, Model};
@@ -108,6 +111,12 @@ pub struct InstructionSummary {
     pub weight_bytes: u32,
     /// Arena range it writes, first byte and one past the last.
     pub writes: [u32; 2],
+    /// Which kernel runs and why, if there is a choice: see [`Choice::kernel`].
+    pub kernel: String,
+    /// How the result lies over the operands, if it does: see [`Choice::memory`].
+    pub memory: String,
+    /// Arena bytes that it needs only while it runs.
+    pub scratch_bytes: u32,
     /// Scale of the result, 0 if it is float32; `None` if the file does not say (see `Meta::result_params`).
     pub scale: Option<f32>,
     /// Zero point of the result.
@@ -142,6 +151,11 @@ pub enum InspectError {
 impl Summary {
     /// Reads a file's bytes (any alignment).
     pub fn from_blob(blob: &[u8]) -> Result<Self, InspectError> {
+        Self::for_target(blob, Target::default())
+    }
+
+    /// As [`Self::from_blob`]; what a choice of kernels costs is told for `target`.
+    pub fn for_target(blob: &[u8], target: Target) -> Result<Self, InspectError> {
         let file = AlignedBytes::copy_of(blob);
         let model = Model::load(&file).map_err(InspectError::Load)?;
         let meta = model.meta();
@@ -149,7 +163,7 @@ impl Summary {
         let mut port = |port: &Port| PortSummary::of(port, names.next().unwrap_or_default());
         let inputs: Vec<PortSummary> = model.inputs().iter().map(&mut port).collect();
         let outputs: Vec<PortSummary> = model.outputs().iter().map(&mut port).collect();
-        let instructions = instructions(&model);
+        let instructions = instructions(&model, target);
         let payload = Sha256::digest(model.payload());
         Ok(Self {
             schema: 1,
@@ -229,12 +243,13 @@ pub fn dtype_name(dtype: DType) -> &'static str {
     }
 }
 
-fn instructions(model: &Model) -> Vec<InstructionSummary> {
+fn instructions(model: &Model, target: Target) -> Vec<InstructionSummary> {
     let meta = model.meta();
     let mut names = meta.node_names.lines();
     let mut params = meta.result_params.chunks_exact(8).map(|c| c.split_at(4));
     let describe = |(index, instruction): (usize, Instruction)| {
         let facts = Facts::of(&instruction);
+        let choice = Choice::of(&instruction, target);
         let (scale, zero_point) = params.next().unwrap_or_default();
         InstructionSummary {
             index,
@@ -245,6 +260,9 @@ fn instructions(model: &Model) -> Vec<InstructionSummary> {
             macs: facts.macs,
             weight_bytes: facts.weight_bytes,
             writes: facts.writes,
+            kernel: choice.kernel,
+            memory: choice.memory,
+            scratch_bytes: choice.scratch_bytes,
             scale: scale.try_into().ok().map(f32::from_le_bytes),
             zero_point: zero_point.try_into().ok().map(i32::from_le_bytes),
         }

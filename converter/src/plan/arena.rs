@@ -1,9 +1,8 @@
 //! Where each group of values goes: several heuristics and a bounded search, of which the smallest arena wins.
 
+use super::conflicts::{Conflicts, Placement, size};
+use super::overlap::{Overlaps, hand_over};
 use super::sharing::Group;
-
-/// Groups start at multiples of this, which suits float32 and word-wise int8 kernels.
-pub const ALIGN: i64 = 4;
 
 /// Up to this many groups, every placement order is tried.
 const EXHAUSTIVE_GROUPS: usize = 7;
@@ -12,19 +11,20 @@ const SEARCH_PAIRS: usize = 20_000_000;
 /// Most placements that the random search tries.
 const SEARCH_TRIES: usize = 4_000;
 
-/// A placement of all groups.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placement {
-    /// First byte of each group.
-    pub bases: Vec<i64>,
-    /// One past the highest byte of any member.
-    pub end: i64,
-}
-
 /// Bytes live at the worst step: no placement can end lower.
-pub fn lower_bound(groups: &[Group]) -> i64 {
+pub fn lower_bound(groups: &[Group], overlaps: &Overlaps) -> i64 {
     let steps = groups.iter().flat_map(|g| &g.members).map(|m| m.life.last + 1).max().unwrap_or(0);
-    (0..steps).map(|step| groups.iter().map(|g| live_bytes(g, step)).sum()).max().unwrap_or(0)
+    let mut live: Vec<i64> = (0..steps).map(|step| groups.iter().map(|g| live_bytes(g, step)).sum()).collect();
+    let life = |value| groups.iter().flat_map(|g| &g.members).find(|m| m.value == value).map(|m| m.life);
+    for (&(x, y), overlap) in overlaps {
+        if let (Some(x), Some(y)) = (life(x), life(y))
+            && hand_over(x, y)
+            && let Some(live) = live.get_mut(y.first)
+        {
+            *live -= overlap.saved_bytes;
+        }
+    }
+    live.into_iter().max().unwrap_or(0)
 }
 
 /// Bytes of `group` that hold something at `step`.
@@ -41,14 +41,14 @@ fn live_bytes(group: &Group, step: usize) -> i64 {
 }
 
 /// The best placement that the heuristics find.
-pub fn place_quickly(groups: &[Group]) -> Placement {
-    best_heuristic(groups, &Conflicts::of(groups)).1
+pub fn place_quickly(groups: &[Group], overlaps: &Overlaps) -> Placement {
+    best_heuristic(groups, &Conflicts::of(groups, overlaps)).1
 }
 
 /// The best placement that heuristics and search find. Deterministic.
-pub fn place(groups: &[Group]) -> Placement {
-    let bound = lower_bound(groups);
-    let conflicts = Conflicts::of(groups);
+pub fn place(groups: &[Group], overlaps: &Overlaps) -> Placement {
+    let bound = lower_bound(groups, overlaps);
+    let conflicts = Conflicts::of(groups, overlaps);
     let (mut order, mut best) = best_heuristic(groups, &conflicts);
     if best.end <= bound {
         return best;
@@ -92,10 +92,6 @@ fn best_heuristic(groups: &[Group], conflicts: &Conflicts) -> (Vec<usize>, Place
     placed.min_by_key(|(_, placement)| placement.end).unwrap_or_default()
 }
 
-fn size(group: &Group) -> i64 {
-    group.members.iter().map(|m| m.start + m.bytes).max().unwrap_or(0)
-}
-
 fn heuristic_orders(groups: &[Group]) -> Vec<Vec<usize>> {
     let first = |g: &Group| g.members.iter().map(|m| m.life.first).min().unwrap_or(0);
     let last = |g: &Group| g.members.iter().map(|m| m.life.last).max().unwrap_or(0);
@@ -132,52 +128,6 @@ fn by_pressure(groups: &[Group]) -> Vec<usize> {
     }
     order.extend((0..groups.len()).filter(|&i| !taken[i]));
     order
-}
-
-/// For each pair of groups, the distances between their bases at which live members would overlap.
-struct Conflicts {
-    /// `[i][j]`: open intervals of `base[j] - base[i]`.
-    forbidden: Vec<Vec<Vec<(i64, i64)>>>,
-}
-
-impl Conflicts {
-    fn of(groups: &[Group]) -> Self {
-        let between = |a: &Group, b: &Group| {
-            let mut intervals = Vec::new();
-            for x in &a.members {
-                for y in b.members.iter().filter(|y| y.life.overlaps(x.life)) {
-                    intervals.push((x.start - y.start - y.bytes, x.start + x.bytes - y.start));
-                }
-            }
-            intervals
-        };
-        Self { forbidden: groups.iter().map(|a| groups.iter().map(|b| between(a, b)).collect()).collect() }
-    }
-
-    /// Places groups in `order`, each at the lowest base that collides with none placed before.
-    fn first_fit(&self, groups: &[Group], order: &[usize]) -> Placement {
-        let mut bases = vec![0; groups.len()];
-        let mut end = 0;
-        let mut taken: Vec<(i64, i64)> = Vec::new();
-        for (position, &j) in order.iter().enumerate() {
-            taken.clear();
-            for &i in &order[..position] {
-                taken.extend(self.forbidden[i][j].iter().map(|&(low, high)| (low + bases[i], high + bases[i])));
-            }
-            taken.sort_unstable();
-            let mut base = 0;
-            for &(low, high) in &taken {
-                if low < base && base < high {
-                    base = (high + ALIGN - 1).div_euclid(ALIGN) * ALIGN;
-                } else if low >= base {
-                    break;
-                }
-            }
-            bases[j] = base;
-            end = end.max(base + size(&groups[j]));
-        }
-        Placement { bases, end }
-    }
 }
 
 /// Advances to the next permutation in lexicographic order; false after the last.

@@ -1,6 +1,7 @@
 //! In which order nodes run. Branches finished one after the other need less memory than branches run side by side.
 
 use super::liveness::bytes;
+use super::overlap::{Overlaps, saved_bytes};
 use super::sharing::in_place_operands;
 use super::views::{part_offsets, view_offset};
 use crate::ir::{Graph, NodeId, ValueId};
@@ -10,9 +11,10 @@ use std::collections::HashMap;
 const BEAM: usize = 48;
 
 /// Orders worth planning: the graph's own, then one that a beam search expects to need less memory, if it differs.
-pub fn candidate_orders(graph: &Graph) -> Vec<Vec<NodeId>> {
+/// `scratch` is bytes of scratch memory per node.
+pub fn candidate_orders(graph: &Graph, overlaps: &Overlaps, scratch: &[usize]) -> Vec<Vec<NodeId>> {
     let own: Vec<NodeId> = (0..graph.nodes.len()).map(NodeId).collect();
-    match beam_search(graph) {
+    match beam_search(graph, overlaps, scratch) {
         Some(found) if found != own => vec![own, found],
         _ => vec![own],
     }
@@ -40,10 +42,14 @@ struct Blocks {
     needs: Vec<Vec<usize>>,
     /// Per node: distinct memory blocks that it reads.
     reads: Vec<Vec<ValueId>>,
+    /// Per node: the value that its output may overlap, and how many bytes that saves.
+    saved: Vec<Option<(ValueId, usize)>>,
+    /// Per node: bytes that are needed only while it runs.
+    scratch: Vec<usize>,
 }
 
 impl Blocks {
-    fn of(graph: &Graph) -> Option<Self> {
+    fn of(graph: &Graph, overlaps: &Overlaps, scratch: &[usize]) -> Option<Self> {
         let count = graph.values.len();
         let mut owner: Vec<Option<ValueId>> = vec![None; count];
         let mut producer: HashMap<ValueId, usize> = HashMap::new();
@@ -66,12 +72,13 @@ impl Blocks {
             readers[owner[port.value.0]?.0] += 1;
         }
         let bytes = (0..count).map(|v| bytes(graph, ValueId(v))).collect();
-        Some(Self { owner, bytes, readers, needs, reads })
+        let saved = (0..graph.nodes.len()).map(|n| saved_bytes(graph, overlaps, NodeId(n))).collect();
+        Some(Self { owner, bytes, readers, needs, reads, saved, scratch: scratch.to_vec() })
     }
 }
 
-fn beam_search(graph: &Graph) -> Option<Vec<NodeId>> {
-    let blocks = Blocks::of(graph)?;
+fn beam_search(graph: &Graph, overlaps: &Overlaps, scratch: &[usize]) -> Option<Vec<NodeId>> {
+    let blocks = Blocks::of(graph, overlaps, scratch)?;
     let inputs = graph.inputs.iter().map(|p| blocks.bytes[p.value.0]).sum();
     let nodes = graph.nodes.len();
     let start = State {
@@ -127,9 +134,12 @@ fn run(graph: &Graph, blocks: &Blocks, state: &State, node: usize) -> State {
             shared += blocks.bytes[block.0];
         } else if shared == 0 && in_place_operands(graph, NodeId(node)).iter().any(owned) {
             shared = blocks.bytes[block.0].min(new);
+        } else if let Some((_, saved)) = blocks.saved[node].filter(|(x, _)| owned(x)) {
+            shared += saved;
         }
     }
-    state.peak = state.peak.max((state.live + new).saturating_sub(shared));
+    let scratch = blocks.scratch.get(node).copied().unwrap_or(0);
+    state.peak = state.peak.max((state.live + new + scratch).saturating_sub(shared));
     state.live = state.live + new - freed;
     if state.pending[output.0] == 0 {
         // Nobody reads it.

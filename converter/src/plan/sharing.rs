@@ -177,7 +177,7 @@ impl<'g> Sharing<'g> {
         let mut groups: Vec<Group> = self.groups.into_iter().filter(|g| !g.members.is_empty()).collect();
         for group in &mut groups {
             let lowest = group.members.iter().map(|m| m.start).min().unwrap_or(0);
-            let origin = lowest.div_euclid(super::arena::ALIGN) * super::arena::ALIGN;
+            let origin = lowest.div_euclid(super::conflicts::ALIGN) * super::conflicts::ALIGN;
             group.members.iter_mut().for_each(|m| m.start -= origin);
         }
         groups

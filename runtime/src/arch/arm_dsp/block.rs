@@ -1,7 +1,7 @@
 //! Convolution of a block of pixels.
 
 use super::super::{Block, Channel, SLOTS};
-use super::{clamp, single, tflite};
+use super::{clamp, cpu, single, tflite};
 use crate::format::Rounding;
 use core::arch::naked_asm;
 
@@ -81,6 +81,7 @@ macro_rules! group {
 #[unsafe(naked)]
 unsafe extern "C" fn convolve(arguments: &Arguments) {
     naked_asm!(
+        cpu!(),
         "push {{r4-r11, lr}}",
         "ldm r0, {{r0, r1, r2, r3, r4, r5, r6, r7}}",
         // The loop over a filter is entered so that the rest of a division by 4 groups comes first.

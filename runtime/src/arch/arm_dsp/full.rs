@@ -1,7 +1,7 @@
 //! Fully connected layers.
 
 use super::super::{Channel, Store, portable};
-use super::{clamp, single, tflite};
+use super::{clamp, cpu, single, tflite};
 use crate::format::Rounding;
 use core::arch::naked_asm;
 
@@ -106,6 +106,7 @@ macro_rules! output {
 #[unsafe(naked)]
 unsafe extern "C" fn connect(arguments: &Arguments) {
     naked_asm!(
+        cpu!(),
         "push {{r4-r11, lr}}",
         "ldm r0, {{r0, r1, r2, r3, r4, r5, r6}}",
         "sub sp, sp, #28",

@@ -93,4 +93,21 @@ macro_rules! tflite {
     };
 }
 
-use {single, tflite};
+/// First line of a function in assembly. It is assembled with the features of the target, not of its CPU: those of
+/// Armv8-M leave the DSP extension out.
+#[cfg(kernel_arm_v8m)]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+
+/// First line of a function in assembly: Armv7E-M always has the DSP extension.
+#[cfg(not(kernel_arm_v8m))]
+macro_rules! cpu {
+    () => {
+        ""
+    };
+}
+
+use {cpu, single, tflite};

@@ -1,7 +1,7 @@
 //! Depthwise convolution of four channels.
 
 use super::super::Quad;
-use super::{clamp, single, tflite};
+use super::{clamp, cpu, single, tflite};
 use crate::format::Rounding;
 use crate::format::instruction::RowOrder;
 use crate::op::split::Split;
@@ -216,6 +216,7 @@ macro_rules! outputs {
 #[unsafe(naked)]
 unsafe extern "C" fn convolve(frame: &Frame) {
     naked_asm!(
+        cpu!(),
         "push {{r4-r11, lr}}",
         "sub sp, sp, #160",
         "mov r1, sp",

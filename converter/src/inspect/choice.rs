@@ -1,0 +1,160 @@
+//! Which kernel an instruction runs, what it does with memory, and what the planner had to choose between.
+
+use crate::plan::{Cost, Target};
+use mote_runtime::format::Instruction;
+use mote_runtime::format::instruction::{Binary, BinaryF32, DepthwiseConv2d, Hwc, Operand};
+
+/// A kernel and its memory, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// `im2col x4`, `depthwise strips`, `direct (saves 240 B of RAM)`; empty for instructions with one kernel only.
+    pub kernel: String,
+    /// `in place`, `overlaps its input by 7744 B`; empty if the result lies apart from the operands.
+    pub memory: String,
+    /// Arena bytes that the instruction needs only while it runs.
+    pub scratch_bytes: u32,
+}
+
+impl Choice {
+    /// Of an instruction that `Model::load` has accepted; times are those of `target`.
+    pub fn of(instruction: &Instruction, target: Target) -> Self {
+        use Instruction::*;
+        match instruction {
+            Conv2d(op) => Self {
+                kernel: format!("im2col x{}", mote_runtime::format::instruction::Conv2d::BLOCK),
+                memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
+                scratch_bytes: op.scratch_bytes().unwrap_or(0),
+            },
+            DepthwiseConv2d(op) => Self {
+                kernel: depthwise(op, target),
+                memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
+                scratch_bytes: op.scratch_bytes,
+            },
+            Add(op) => Self::binary(&op.binary),
+            Sub(op) => Self::binary(&op.binary),
+            Mul(op) => Self::binary(&op.binary),
+            AddF32(op) | MulF32(op) => Self::binary_f32(op),
+            Lookup(op) => Self::unary(op.x, op.y),
+            Requantize(op) => Self::unary(op.x, op.y),
+            Quantize(op) => Self::unary(op.x, op.y),
+            Softmax(op) => Self::unary(op.x, op.y),
+            SoftmaxF32(op) => Self::unary(op.x, op.y),
+            UnaryF32(op) => Self::unary(op.x, op.y),
+            _ => Self::default(),
+        }
+    }
+
+    fn unary(x: u32, y: u32) -> Self {
+        Self { memory: if x == y { IN_PLACE.into() } else { String::new() }, ..Self::default() }
+    }
+
+    fn binary(op: &Binary) -> Self {
+        Self::over_either([op.a, op.b], op.y)
+    }
+
+    fn binary_f32(op: &BinaryF32) -> Self {
+        Self::over_either([op.a, op.b], op.y)
+    }
+
+    fn over_either(operands: [Operand; 2], y: u32) -> Self {
+        let over = operands.contains(&Operand::Arena(y));
+        Self { memory: if over { IN_PLACE.into() } else { String::new() }, ..Self::default() }
+    }
+}
+
+const IN_PLACE: &str = "in place";
+
+fn bytes(shape: Hwc) -> u32 {
+    shape.elements().unwrap_or(u32::MAX)
+}
+
+/// How an output lies over the input that it is computed from.
+fn overlap((x, x_bytes): (u32, u32), (y, y_bytes): (u32, u32)) -> String {
+    let common = x.saturating_add(x_bytes).min(y.saturating_add(y_bytes)).saturating_sub(x.max(y));
+    match common {
+        0 => String::new(),
+        _ if x == y => IN_PLACE.into(),
+        _ => format!("overlaps its input by {common} B"),
+    }
+}
+
+fn depthwise(op: &DepthwiseConv2d, target: Target) -> String {
+    if op.scratch_bytes > 0 {
+        return "depthwise strips".into();
+    }
+    let one_tap = (op.window.kernel_h, op.window.kernel_w) == (1, 1);
+    match op.strip_bytes() {
+        // Nothing to gain: every input is read once.
+        _ if one_tap => "direct".into(),
+        None => "direct (channels do not come in fours, or kernel rows are apart)".into(),
+        Some(scratch_bytes) => {
+            let strips = DepthwiseConv2d { scratch_bytes, ..*op };
+            let [slow, fast] = [op, &strips].map(|op| Cost::depthwise_conv2d(op).instructions(target));
+            if slow > fast {
+                let thousands = (slow - fast).div_ceil(1000);
+                format!("direct (saves {scratch_bytes} B of scratch, costs about {thousands} k instructions)")
+            } else {
+                format!("direct (strips would not be faster on {target})")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mote_runtime::format::instruction::{Biases, Factors, Multiplier, Requantize8, RowOrder, Window};
+
+    fn op(channels: u32, kernel: u32, x: u32, y: u32) -> DepthwiseConv2d {
+        let shape = Hwc { h: 10, w: 10, c: channels };
+        DepthwiseConv2d {
+            x,
+            y,
+            scratch: 0,
+            scratch_bytes: 0,
+            x_shape: shape,
+            y_shape: shape,
+            window: Window {
+                kernel_h: kernel,
+                kernel_w: kernel,
+                stride_h: 1,
+                stride_w: 1,
+                dilation_h: 1,
+                dilation_w: 1,
+                pad_top: kernel / 2,
+                pad_left: kernel / 2,
+            },
+            weights: 0,
+            x_zero_point: 0,
+            order: RowOrder::TopDown,
+            requantize: Requantize8 {
+                biases: Biases::I32(0),
+                factors: Factors::One(Multiplier::ZERO),
+                y_zero_point: 0,
+                min: 0,
+                max: 0,
+            },
+        }
+    }
+
+    fn told(op: DepthwiseConv2d) -> String {
+        let Choice { kernel, memory, .. } = Choice::of(&Instruction::DepthwiseConv2d(op), Target::CortexM4);
+        [kernel, memory].join(", ").trim_end_matches(", ").into()
+    }
+
+    #[test]
+    fn places_are_compared() {
+        assert_eq!(told(DepthwiseConv2d { scratch_bytes: 8, ..op(8, 3, 0, 0) }), "depthwise strips, in place");
+        assert_eq!(told(op(8, 1, 160, 0)), "direct, overlaps its input by 640 B");
+        assert_eq!(told(op(8, 1, 800, 0)), "direct");
+    }
+
+    #[test]
+    fn a_missing_scratch_memory_has_a_reason() {
+        assert!(told(op(7, 3, 0, 2000)).contains("do not come in fours"));
+        let op = op(8, 3, 0, 2000);
+        let text = told(op);
+        let saved = format!("saves {} B of scratch", op.strip_bytes().unwrap());
+        assert!(text.starts_with("direct (") && text.contains(&saved) && text.contains("instructions"), "{text}");
+    }
+}

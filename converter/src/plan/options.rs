@@ -1,0 +1,33 @@
+//! What a plan is optimised for.
+
+use super::Target;
+
+/// What a plan is optimised for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// How much arena speed may cost.
+    pub ram: Ram,
+    /// Let outputs overlap the inputs that they are computed from. It costs no time; without it, plans are easier to
+    /// look at, and tests have something to compare with.
+    pub overlap: bool,
+    /// The core whose time is saved where memory allows.
+    pub target: Target,
+}
+
+/// How much arena speed may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ram {
+    /// The fastest kernels, in the smallest arena that they can share.
+    #[default]
+    Fastest,
+    /// The fastest kernels that fit into this many bytes of arena, or the smallest arena if none fit.
+    Within(u32),
+    /// The smallest arena, and the fastest kernels that fit into it.
+    Min,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self { ram: Ram::default(), overlap: true, target: Target::default() }
+    }
+}

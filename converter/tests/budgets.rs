@@ -1,0 +1,94 @@
+//! `mote convert --ram`, `--flash` and `--target`, on the network that ships with the project.
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn digits(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits-cnn").join(file)
+}
+
+fn convert(output: &Path, options: &[&str]) -> Assert {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mote"));
+    command.arg("convert").arg(digits("model.onnx")).arg("--calibrate").arg(digits("train.csv"));
+    command.args(["--scale", "1/16", "--json", "-o"]).arg(output).args(options).assert()
+}
+
+fn inspect(file: &Path, options: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mote"));
+    object(&command.args(["inspect", "--json"]).arg(file).args(options).assert().success())
+}
+
+fn object(assert: &Assert) -> Value {
+    serde_json::from_slice(&assert.get_output().stdout).expect("one JSON object")
+}
+
+fn arena(report: &Value) -> u64 {
+    report["arena_bytes"].as_u64().unwrap()
+}
+
+#[test]
+fn the_smallest_arena_is_a_budget_that_can_be_met() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.mote");
+    let fastest = arena(&object(&convert(&file, &[]).success()));
+    let smallest = arena(&object(&convert(&file, &["--ram", "min"]).success()));
+    assert!(smallest <= fastest);
+    let within = arena(&object(&convert(&file, &["--ram", &smallest.to_string()]).success()));
+    assert!(within <= smallest);
+    assert_eq!(arena(&object(&convert(&file, &["--ram", "1M"]).success())), fastest);
+}
+
+#[test]
+fn a_budget_that_cannot_be_met_fails_with_1_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.mote");
+    let report = object(&convert(&file, &["--ram", "1K", "--flash", "2000"]).code(1));
+    assert!(!file.exists(), "nothing is written");
+    assert_eq!(report["written"], false);
+    let [ram, flash] = report["shortfalls"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
+    assert_eq!((&ram["budget"], &ram["budget_bytes"]), (&"ram".into(), &1024.into()));
+    assert_eq!(ram["needed_bytes"].as_u64(), Some(arena(&report)));
+    assert!(ram["because"].as_str().unwrap().contains("fullest step is at node"), "{ram}");
+    assert_eq!((&flash["budget"], &flash["needed_bytes"]), (&"flash".into(), &report["file_bytes"]));
+    let advice = flash["advice"].as_array().unwrap();
+    assert!(advice.iter().any(|a| a.as_str().unwrap().starts_with("--self-test 0: ")), "{advice:?}");
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mote"));
+    command.arg("convert").arg(digits("model.onnx")).arg("--calibrate").arg(digits("train.csv"));
+    let text = command.args(["--scale", "1/16", "--ram", "1000", "-o"]).arg(&file).assert().code(1);
+    let text = String::from_utf8_lossy(&text.get_output().stdout).into_owned();
+    assert!(text.contains("does not fit: ") && text.contains("--ram gives 1,000") && text.contains("try: "), "{text}");
+}
+
+#[test]
+fn the_file_tells_how_it_was_planned() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.mote");
+    convert(&file, &["--ram", "min", "--target", "cortex-m0plus"]).success();
+    let summary = inspect(&file, &["--target", "cortex-m0plus"]);
+    let converter = summary["provenance"]["converter"].as_str().unwrap();
+    assert!(converter.ends_with("(--ram min --target cortex-m0plus)"), "{converter}");
+    let instructions = summary["instructions"].as_array().unwrap();
+    let of = |op: &str| instructions.iter().find(|i| i["op"] == op).unwrap();
+    assert_eq!(of("conv2d")["kernel"], "im2col x4");
+    assert!(of("conv2d")["scratch_bytes"].as_u64().unwrap() > 0);
+    let depthwise = of("depthwise_conv2d")["kernel"].as_str().unwrap();
+    assert!(depthwise.contains("strips") || depthwise.starts_with("direct ("), "{depthwise}");
+    assert!(instructions.iter().any(|i| i["memory"] != ""), "something lies over something");
+}
+
+#[test]
+fn wrong_budgets_are_usage_errors() {
+    let file = Path::new("never.mote");
+    for (option, value, expected) in [
+        ("--ram", "small", "`min`"),
+        ("--flash", "min", "number of bytes"),
+        ("--target", "z80", "known are cortex-m0plus"),
+    ] {
+        let assert = convert(file, &[option, value]).code(2);
+        let text = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(text.contains(expected), "{option} {value}: {text}");
+    }
+}
