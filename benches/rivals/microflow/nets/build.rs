@@ -27,7 +27,7 @@ fn main() {
 
     let wanted = |name: &&str| only.is_empty() || only == **name;
     let there: Vec<&str> =
-        ACCEPTED.iter().filter(wanted).copied().filter(|name| data.join(name).join("model.tflite").is_file()).collect();
+        ACCEPTED.iter().copied().filter(wanted).filter(|name| data.join(name).join("model.tflite").is_file()).collect();
     if there.is_empty() && only != "none" {
         println!("cargo:warning=SKIPPED: no networks in {} (set MOTE_DATA)", data.display());
     }
