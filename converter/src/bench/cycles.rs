@@ -36,9 +36,12 @@ const END: &str = "4core3fmt5write";
 /// The first run fills the caches, the second is measured.
 const RUNS: u32 = 2;
 
-/// True if there is a timing model of the board's core.
-pub fn has_cycle_model(board: &Board) -> bool {
-    core(board).is_some()
+impl CycleModel {
+    /// True if the estimate means something on the board's core. The flash is that of an STM32L4: other cores than the
+    /// Cortex-M4 are estimated without wait states only.
+    pub fn covers(&self, board: &Board) -> bool {
+        core(board).is_some_and(|core| core == "m4" || self.flash_wait_states == 0)
+    }
 }
 
 /// Estimates a run of the model `blob` on `board`, with `sample` (bytes as stored) as its input.
@@ -124,6 +127,17 @@ fn of_spans(spans: &[u64], instructions: usize) -> Option<Cycles> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flash_of_another_core_is_not_made_up() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/boards");
+        let covers = |flash_wait_states, board: &str| {
+            let model = CycleModel { plugin: PathBuf::new(), flash_wait_states };
+            model.covers(&Board::read(&folder.join(board)).unwrap())
+        };
+        assert!(covers(5, "qemu-mps2-an386") && covers(0, "qemu-mps2-an385-m0plus"));
+        assert!(!covers(5, "qemu-mps2-an385-m0plus") && !covers(0, "qemu-mps2-an500"));
+    }
 
     const REPORT: &str = "cyclesim cpu cortex-m4 flashws 5 spans 4\n\
                           span 1 insns 10 cycles 30 lo 1 hi 2 cpi 3\nspan 2 insns 10 cycles 29 lo 1 hi 2 cpi 3\n\

@@ -18,7 +18,7 @@ mod stream;
 
 pub use boards::{Board, BoardMemory, QemuMachine, firmware_folder};
 pub use cargo::build_image;
-pub use cycles::{CycleModel, Cycles, estimate_cycles, has_cycle_model};
+pub use cycles::{CycleModel, Cycles, estimate_cycles};
 pub use error::BenchError;
 pub use figures::{Cost, Figures};
 pub use host::{Outputs, first_difference, host_outputs};

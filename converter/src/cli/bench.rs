@@ -61,7 +61,7 @@ pub(super) struct Args {
     /// Write the figures to FILE.json, FILE.md and FILE.svg.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Estimate cycles (Cortex-M4, M3, M0+) with this QEMU plugin, `cyclesim.so`.
+    /// Estimate cycles with this QEMU plugin, `cyclesim.so`: on Cortex-M4, without wait states on M3 and M0+ too.
     #[arg(long, value_name = "PLUGIN")]
     cycles: Option<PathBuf>,
     /// Cycles that a read of flash takes beyond one, for --cycles; 5 is an STM32L4 at 120 MHz.

@@ -33,6 +33,10 @@ struct Named {
 }
 
 pub(super) fn run(job: &Job, progress: &Progress) -> anyhow::Result<Verdict> {
+    if let Some(cycles) = job.cycles.as_ref().filter(|cycles| !job.boards.iter().any(|board| cycles.covers(board))) {
+        let what = format!("cycles with {} flash wait states are known of Cortex-M4 only", cycles.flash_wait_states);
+        return Err(Hinted::new(what, "give `--target m4`, or `--flash-wait-states 0` for M3 and M0+").into());
+    }
     let rivals: Vec<Figures> = job.against.iter().map(|path| Figures::read(path)).collect::<Result<_, _>>()?;
     let models = open_all(job.files, progress)?;
     let (costs, as_predicted) = measure_all(job, &models, progress)?;
@@ -99,7 +103,7 @@ fn measure(job: &Job, model: &Named, board: &Board) -> anyhow::Result<(Cost, boo
     let samples = [sample];
     let measured: Measurement = bench::measure(board, blob, &samples, job.repeat, job.limit)?;
     let mut cost = Cost::of(&model.name, board.short_name(), &measured);
-    if let Some(cycles) = job.cycles.as_ref().filter(|_| bench::has_cycle_model(board)) {
+    if let Some(cycles) = job.cycles.as_ref().filter(|cycles| cycles.covers(board)) {
         cost.cycles = Some(bench::estimate_cycles(board, blob, &samples[0], cycles, job.limit)?.total);
     }
     Ok((cost, measured.as_predicted()))

@@ -46,7 +46,10 @@ fn main() {
         );
     }
     let visits: String = there.iter().map(|name| format!("    visitor.visit::<{name}::Net>();\n")).collect();
-    let _ = write!(text, "/// Calls `visitor` for every network.\npub fn each(visitor: &mut impl Visitor) {{\n    let _ = &visitor;\n{visits}}}\n");
+    let _ = write!(
+        text,
+        "/// Calls `visitor` for every network.\npub fn each(visitor: &mut impl Visitor) {{\n    let _ = &visitor;\n{visits}}}\n"
+    );
     let (net, input) = match there.as_slice() {
         [one] => (format!("{one}::Net"), first_sample(&data.join(one).join("inputs.npy"))),
         _ => ("Nothing".to_owned(), Vec::new()),
@@ -62,7 +65,8 @@ fn first_sample(path: &Path) -> Vec<u8> {
     let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let text = String::from_utf8_lossy(&bytes[10..10 + header]).into_owned();
     assert!(text.contains("'|i1'"), "{}: not int8: {text}", path.display());
-    let samples = text.split_once("'shape': (").and_then(|(_, sizes)| sizes.split(',').next()?.trim().parse::<usize>().ok());
+    let samples =
+        text.split_once("'shape': (").and_then(|(_, sizes)| sizes.split(',').next()?.trim().parse::<usize>().ok());
     let data = &bytes[10 + header..];
     data[..data.len() / samples.expect("the header has a shape")].to_vec()
 }

@@ -13,7 +13,8 @@ impl Visitor for Compare {
         let (inputs, samples) = read_npy(&format!("{}/inputs.npy", N::FOLDER));
         let (expected, _) = read_npy(&format!("{}/outputs.npy", N::FOLDER));
         let (x, y) = (inputs.len() / samples, expected.len() / samples);
-        let manifest = std::fs::read(format!("{}/manifest.json", N::FOLDER)).expect("a manifest lies beside the network");
+        let manifest =
+            std::fs::read(format!("{}/manifest.json", N::FOLDER)).expect("a manifest lies beside the network");
         let manifest: Value = serde_json::from_slice(&manifest).expect("it is JSON");
         let quant = &manifest["outputs"][0]["quant"];
         let scale = quant["scale"][0].as_f64().expect("outputs have a scale") as f32;
@@ -71,6 +72,7 @@ fn largest(values: &[i8]) -> Option<usize> {
 
 fn main() {
     // Its buffers are on the stack.
-    let worker = std::thread::Builder::new().stack_size(64 << 20).spawn(|| each(&mut Compare)).expect("a thread starts");
+    let worker =
+        std::thread::Builder::new().stack_size(64 << 20).spawn(|| each(&mut Compare)).expect("a thread starts");
     worker.join().expect("no network panics");
 }
