@@ -21,7 +21,7 @@ pub struct CycleModel {
 }
 
 /// The estimate for one run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Cycles {
     /// Of the whole run, but for the decoding of the first instruction.
     pub total: u64,

@@ -1,13 +1,13 @@
 //! `mote bench`: what models cost on targets.
 
 use super::bench_model::{self, Names};
-use super::bench_table::{self, Job};
+use super::bench_table::{self, Job, check_covered, number};
 use super::data_args::DataArgs;
 use super::model_file::ModelFile;
 use super::out::print_json;
 use super::table::facts;
 use super::{Hinted, Progress, Table, Verdict, count, kib, percent, print};
-use crate::bench::{self, Board, CycleModel, Measurement};
+use crate::bench::{self, Board, CycleModel, Cycles, Measurement};
 use crate::data;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ Examples:
   mote bench a.mote --target m4 --target m7 --against benches/rivals/tflm-cmsis-nn.json
                                                            beside what another program takes
   mote bench a.mote --all-targets --save results/a         writes results/a.json, results/a.md and results/a.svg
-  mote bench a.mote --cycles cyclesim.so                   estimated cycles, too; benches/README.md tells how")]
+  mote bench net.mote --cycles cyclesim.so                 estimated cycles, too; benches/README.md tells how")]
 pub(super) struct Args {
     /// Models: .mote files, or networks, which are converted first (float ones with scales from noise: their sizes and
     /// instructions are right).
@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "target")]
     all_targets: bool,
     /// Run these samples too, and compare every byte with the host. One model and one board only.
-    #[arg(long, value_name = "DATA", conflicts_with_all = ["all_targets", "against", "save", "cycles"])]
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["all_targets", "against", "save"])]
     inputs: Option<PathBuf>,
     /// How often to run for the total.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -78,9 +78,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let boards = boards(&args)?;
     let limit = Duration::from_secs(args.time_limit);
     match (args.files.as_slice(), boards.as_slice()) {
-        ([file], [board]) if args.against.is_empty() && args.save.is_none() && args.cycles.is_none() => {
-            one(&args, file, board, limit, progress)
-        }
+        ([file], [board]) if args.against.is_empty() && args.save.is_none() => one(&args, file, board, limit, progress),
         _ if args.inputs.is_some() => {
             Err(Hinted::new("--inputs is for one model on one board", "give one file and one --target").into())
         }
@@ -89,19 +87,22 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
 }
 
 impl Args {
-    fn table<'a>(&'a self, boards: &'a [Board], limit: Duration) -> anyhow::Result<Job<'a>> {
+    fn cycle_model(&self) -> anyhow::Result<Option<CycleModel>> {
         let plugin = |path: &PathBuf| {
             let what = || Hinted::new(format!("no plugin `{}`", path.display()), "`benches/cycles/setup.sh` builds it");
             path.canonicalize().with_context(what)
         };
         let plugin = self.cycles.as_ref().map(plugin).transpose()?;
-        let flash_wait_states = self.flash_wait_states;
+        Ok(plugin.map(|plugin| CycleModel { plugin, flash_wait_states: self.flash_wait_states }))
+    }
+
+    fn table<'a>(&'a self, boards: &'a [Board], limit: Duration) -> anyhow::Result<Job<'a>> {
         Ok(Job {
             files: &self.files,
             boards,
             against: &self.against,
             save: self.save.as_deref(),
-            cycles: plugin.map(|plugin| CycleModel { plugin, flash_wait_states }),
+            cycles: self.cycle_model()?,
             repeat: self.repeat,
             limit,
             json: self.json,
@@ -127,16 +128,24 @@ fn boards(args: &Args) -> anyhow::Result<Vec<Board>> {
 
 /// One model on one board.
 fn one(args: &Args, file: &Path, board: &Board, limit: Duration, progress: &Progress) -> anyhow::Result<Verdict> {
+    let cycle_model = args.cycle_model()?;
+    if let Some(cycles) = &cycle_model {
+        check_covered(cycles, std::slice::from_ref(board))?;
+    }
     let model = bench_model::open(file, Names::Keep, progress)?;
     let samples = samples(args, &model, progress)?;
-    let measured = {
+    let blob = model.session.blob();
+    let (measured, cycles) = {
         let _spinner = progress.spinner(&format!("running on {}", board.name));
-        bench::measure(board, model.session.blob(), &samples, args.repeat, limit)?
+        let measured = bench::measure(board, blob, &samples, args.repeat, limit)?;
+        let first = samples.first().map_or(&[][..], Vec::as_slice);
+        let estimate = |cycles: CycleModel| bench::estimate_cycles(board, blob, first, &cycles, limit);
+        (measured, cycle_model.map(estimate).transpose()?)
     };
     if args.json {
-        print_json(&measured)?;
+        print_json(&WithCycles { measured: &measured, cycles: cycles.as_ref() })?;
     } else {
-        print(report(board, &measured))?;
+        print(report(board, &measured, cycles.as_ref()))?;
     }
     if !measured.arena_as_planned() {
         progress.warn("the device does not write exactly the arena that was planned; please report this model");
@@ -148,6 +157,15 @@ fn one(args: &Args, file: &Path, board: &Board, limit: Duration, progress: &Prog
     Ok(Verdict::of(measured.as_predicted()))
 }
 
+/// The JSON object.
+#[derive(serde::Serialize)]
+struct WithCycles<'a> {
+    #[serde(flatten)]
+    measured: &'a Measurement,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycles: Option<&'a Cycles>,
+}
+
 /// The given samples, as the model's inputs hold them.
 fn samples(args: &Args, model: &ModelFile, progress: &Progress) -> anyhow::Result<Vec<Vec<u8>>> {
     let Some(path) = &args.inputs else { return Ok(Vec::new()) };
@@ -156,10 +174,12 @@ fn samples(args: &Args, model: &ModelFile, progress: &Progress) -> anyhow::Resul
     Ok(bench::stored_samples(model.session.blob(), &dataset.samples)?)
 }
 
-fn report(board: &Board, m: &Measurement) -> String {
-    let mut table = Table::new(&[">#", "op", "node", ">instructions", ">MACs", ">per MAC", ">share"]);
+fn report(board: &Board, m: &Measurement, cycles: Option<&Cycles>) -> String {
+    let mut headings = vec![">#", "op", "node", ">instructions", ">MACs", ">per MAC", ">share"];
+    headings.extend(cycles.map(|_| ">cycles"));
+    let mut table = Table::new(&headings);
     for i in &m.per_instruction {
-        table.row(&[
+        let mut row = vec![
             i.index.to_string(),
             i.op.clone(),
             i.node.clone(),
@@ -167,7 +187,9 @@ fn report(board: &Board, m: &Measurement) -> String {
             if i.macs == 0 { String::new() } else { count(i.macs) },
             per_mac(i.instructions, i.macs),
             percent(i.share),
-        ]);
+        ];
+        row.extend(cycles.map(|cycles| number(cycles.per_instruction.get(i.index).copied())));
+        table.row(&row);
     }
     let mut lines = vec![
         ("model", format!("{}, {}", m.model, kib(m.model_bytes.into()))),
@@ -176,6 +198,9 @@ fn report(board: &Board, m: &Measurement) -> String {
     ];
     if let (Some(least), Some(most), 2..) = (m.runs.iter().min(), m.runs.iter().max(), m.runs.len()) {
         lines.push(("", format!("median of {} runs, {} to {}", m.runs.len(), count(*least), count(*most))));
+    }
+    if let Some(cycles) = cycles {
+        lines.push(("cycles", format!("{}, estimated", count(cycles.total))));
     }
     lines.extend([
         ("MACs", format!("{}; {} instructions each", count(m.macs), per_mac(m.instructions, m.macs))),

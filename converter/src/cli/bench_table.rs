@@ -33,9 +33,8 @@ struct Named {
 }
 
 pub(super) fn run(job: &Job, progress: &Progress) -> anyhow::Result<Verdict> {
-    if let Some(cycles) = job.cycles.as_ref().filter(|cycles| !job.boards.iter().any(|board| cycles.covers(board))) {
-        let what = format!("cycles with {} flash wait states are known of Cortex-M4 only", cycles.flash_wait_states);
-        return Err(Hinted::new(what, "give `--target m4`, or `--flash-wait-states 0` for M3 and M0+").into());
+    if let Some(cycles) = &job.cycles {
+        check_covered(cycles, job.boards)?;
     }
     let rivals: Vec<Figures> = job.against.iter().map(|path| Figures::read(path)).collect::<Result<_, _>>()?;
     let models = open_all(job.files, progress)?;
@@ -50,6 +49,15 @@ pub(super) fn run(job: &Job, progress: &Progress) -> anyhow::Result<Verdict> {
         print(table(&figures, &rivals))?;
     }
     Ok(Verdict::of(as_predicted))
+}
+
+/// Refuses an estimate for boards of which it would say nothing.
+pub(super) fn check_covered(cycles: &CycleModel, boards: &[Board]) -> anyhow::Result<()> {
+    if boards.iter().any(|board| cycles.covers(board)) {
+        return Ok(());
+    }
+    let what = format!("cycles with {} flash wait states are known of Cortex-M4 only", cycles.flash_wait_states);
+    Err(Hinted::new(what, "give `--target m4`, or `--flash-wait-states 0` for M3 and M0+").into())
 }
 
 fn open_all(files: &[PathBuf], progress: &Progress) -> anyhow::Result<Vec<Named>> {
