@@ -60,7 +60,8 @@ JSON
 
 if [ "${1:-}" = --host ]; then
     results=$root/benches/results/microflow-host.txt
-    cargo bench --locked --quiet -p microflow-host --bench models -- --noplot | grep -E 'time:|^[a-z0-9_]+/' >"$results.part"
+    cargo bench --locked --quiet -p microflow-host --bench models -- --noplot |
+        awk '/^[a-z0-9_]+\// { name = $1 } /time:/ { sub(/.*time: */, ""); printf "%-30s %s\n", name, $0 }' >"$results.part"
     {
         echo "# $(grep -m 1 'model name' /proc/cpuinfo | cut -d: -f2- | xargs), one thread, $(rustc --version), $(date -u +%F)"
         echo "# CPU time of a run: low, estimate, high; microflow 0.1.3 and Mote, both without -C target-cpu"
