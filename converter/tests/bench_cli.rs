@@ -140,3 +140,118 @@ fn firmware_sources_that_are_not_there_are_named() {
     let text = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
     assert!(text.contains("MOTE_FIRMWARE") && text.contains("hint: "), "{text}");
 }
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn several_models_and_boards_give_one_table_that_is_saved_and_compared() {
+    if !has_qemu() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = digits(folder.path());
+    let again = folder.path().join("again.mote");
+    std::fs::copy(&file, &again).unwrap();
+    let saved = folder.path().join("figures");
+    let bench = || {
+        let mut mote = mote();
+        mote.arg("bench").arg(&file).arg(&again).args(["--target", "m0plus", "--target", "m4"]);
+        mote
+    };
+    let assert = bench().arg("--json").arg("--save").arg(&saved).assert().success();
+    let figures: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    assert_eq!(figures["schema"], 1);
+    let costs = figures["costs"].as_array().unwrap();
+    let key =
+        |cost: &serde_json::Value| format!("{} {}", cost["model"].as_str().unwrap(), cost["core"].as_str().unwrap());
+    assert_eq!(costs.iter().map(key).collect::<Vec<_>>(), ["digits m0plus", "digits m4", "again m0plus", "again m4"]);
+    for cost in costs {
+        let of = |name: &str| cost[name].as_u64().unwrap();
+        let ratio = of("instructions") as f64 / of("macs") as f64;
+        assert!((cost["instructions_per_mac"].as_f64().unwrap() - ratio).abs() < 0.001);
+        assert!(of("arena_bytes") > 0 && of("code_bytes") > 10_000 && of("load_instructions") > 1_000);
+        assert_eq!(of("model_bytes"), std::fs::metadata(&file).unwrap().len());
+    }
+    assert_eq!(costs[1]["instructions"], costs[3]["instructions"]);
+
+    let read = |extension: &str| std::fs::read_to_string(saved.with_extension(extension)).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&read("json")).unwrap(), figures);
+    assert!(read("md").contains("](figures.svg)") && read("md").contains("| digits | Mote |"));
+    assert!(read("svg").starts_with("<svg ") && read("svg").contains("again m0plus"));
+
+    let assert = bench().arg("--against").arg(saved.with_extension("json")).assert().success();
+    let table = text_of(&assert.get_output().stdout);
+    assert_eq!(table.matches("x1.00").count(), 4, "{table}");
+}
+
+#[test]
+fn a_network_is_converted_on_the_fly() {
+    if !has_qemu() {
+        return;
+    }
+    let network = root().join("models/digits-cnn/model.onnx");
+    let assert = mote().arg("bench").arg(network).assert().success();
+    let (table, notes) = (text_of(&assert.get_output().stdout), text_of(&assert.get_output().stderr));
+    assert!(table.contains("fully_connected") && table.contains("digits-cnn"), "{table}");
+    assert!(notes.contains("calibrated on noise"), "{notes}");
+}
+
+#[test]
+fn what_a_table_cannot_do_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = digits(folder.path());
+    let refused = |arguments: &[&str]| {
+        let assert = mote().arg("bench").arg(&file).args(arguments).assert().code(2);
+        text_of(&assert.get_output().stderr)
+    };
+    let same = refused(&[file.to_str().unwrap(), "--target", "m4"]);
+    assert!(same.contains("two models are called `digits`"), "{same}");
+    let inputs = refused(&["--target", "m4", "--target", "m7", "--inputs", "x.npy"]);
+    assert!(inputs.contains("one model on one board"), "{inputs}");
+    let rival = folder.path().join("rival.json");
+    std::fs::write(&rival, "{}").unwrap();
+    let rival = refused(&["--against", rival.to_str().unwrap()]);
+    assert!(rival.contains("rival.json: not a file of figures"), "{rival}");
+    let core = refused(&["--target", "m7", "--cycles", file.to_str().unwrap()]);
+    assert!(core.contains("Cortex-M4 only") && core.contains("hint: "), "{core}");
+    let missing = refused(&["--cycles", "no-such-plugin.so"]);
+    assert!(missing.contains("no plugin `no-such-plugin.so`") && missing.contains("hint: "), "{missing}");
+}
+
+/// With the tools that `benches/cycles/setup.sh` makes.
+#[test]
+fn cycles_grow_with_wait_states_and_a_plugin_that_is_none_is_named() {
+    let tools = root().join("benches/cycles/tools");
+    let (plugin, qemu) = (tools.join("cyclesim.so"), tools.join("qemu/usr/bin/qemu-system-arm"));
+    if !plugin.is_file() || !qemu.is_file() {
+        eprintln!("SKIPPED: no {}: benches/cycles/setup.sh makes it", tools.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = digits(folder.path());
+    let bench = |options: &[&str]| -> serde_json::Value {
+        let mut mote = mote();
+        mote.arg("bench").arg(&file).arg("--json").args(options).arg("--cycles").arg(&plugin);
+        let assert = mote.env("MOTE_QEMU", &qemu).assert().success();
+        serde_json::from_slice(&assert.get_output().stdout).unwrap()
+    };
+    let (without, with) = (bench(&["--flash-wait-states", "0"]), bench(&[]));
+    let total = |report: &serde_json::Value| report["cycles"]["total"].as_u64().unwrap();
+    assert!(without["instructions"].as_u64().unwrap() < total(&without), "{without}");
+    assert!(total(&without) < total(&with), "{without} {with}");
+    let layers = with["cycles"]["per_instruction"].as_array().unwrap();
+    assert_eq!(layers.len(), with["per_instruction"].as_array().unwrap().len());
+    let parts: u64 = layers.iter().map(|cycles| cycles.as_u64().unwrap()).sum();
+    assert!(parts < total(&with), "{with}");
+
+    // In a table, the cores that the flash model does not cover have none. Another sample takes almost the same.
+    let table = bench(&["--target", "m4", "--target", "m7"]);
+    let cycles = |index: usize| table["costs"][index]["cycles"].as_u64();
+    assert!(cycles(0).unwrap().abs_diff(total(&with)) < total(&with) / 50 && cycles(1).is_none(), "{table}");
+
+    let no_plugin = mote().arg("bench").arg(&file).arg("--cycles").arg(&file).assert().code(2);
+    let text = text_of(&no_plugin.get_output().stderr);
+    assert!(text.contains("no cycles from the plugin") && text.contains("QEMU 9.1"), "{text}");
+}

@@ -90,6 +90,11 @@ impl Board {
         Ok(Self { folder: folder.to_owned(), ..board })
     }
 
+    /// The shortest of its names: `m4`.
+    pub fn short_name(&self) -> &str {
+        self.names().min_by_key(|name| name.len()).unwrap_or(&self.name)
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
     }

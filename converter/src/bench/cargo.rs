@@ -13,8 +13,16 @@ const OPS_VARIABLE: &str = "MOTE_OPS";
 
 /// Builds the image of `board` with every kernel in it, which takes no time if it is up to date.
 pub fn build_image(board: &Board) -> Result<Image, BenchError> {
-    let target_folder = firmware_of(board).join("target");
-    Image::read(cargo(board, &target_folder, None)?)
+    build_image_with(board, Path::new("target"), &[])
+}
+
+/// As [`build_image`], into another folder below `firmware` and with more options to the linker.
+pub(super) fn build_image_with(
+    board: &Board,
+    target_folder: &Path,
+    linker_options: &[String],
+) -> Result<Image, BenchError> {
+    Image::read(cargo(board, &firmware_of(board).join(target_folder), None, linker_options)?)
 }
 
 /// Builds the image of `board` that runs `blob` and links no kernel that it does not use.
@@ -34,7 +42,7 @@ pub fn build_image_for(board: &Board, blob: &[u8]) -> Result<Image, BenchError> 
     let lock_path = target_folder.join("lock");
     let lock = File::create(&lock_path).map_err(unreadable(&lock_path))?;
     lock.lock().map_err(unreadable(&lock_path))?;
-    let built = cargo(board, &target_folder, Some(&kernels.join(",")))?;
+    let built = cargo(board, &target_folder, Some(&kernels.join(",")), &[])?;
     let image = images.join(format!("{}-{}", board.package, short_name(&kernels)));
     let copy = image.with_extension("new");
     // Renamed into place: another process may be running the image that is there.
@@ -53,9 +61,19 @@ fn firmware_of(board: &Board) -> PathBuf {
 }
 
 /// Runs cargo; where the image is then.
-fn cargo(board: &Board, target_folder: &Path, ops: Option<&str>) -> Result<PathBuf, BenchError> {
+fn cargo(
+    board: &Board,
+    target_folder: &Path,
+    ops: Option<&str>,
+    linker_options: &[String],
+) -> Result<PathBuf, BenchError> {
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--locked", "--target-dir"]).arg(target_folder);
+    if !linker_options.is_empty() {
+        // Added to the flags in the board's own configuration.
+        let flags: Vec<String> = linker_options.iter().map(|o| format!("\"-C\",\"link-arg={o}\"")).collect();
+        command.arg("--config").arg(format!("target.{}.rustflags=[{}]", board.target, flags.join(",")));
+    }
     // The board's own `.cargo/config.toml` counts, so cargo runs in its folder; an outer cargo's flags must not.
     command.current_dir(&board.folder);
     for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", OPS_VARIABLE] {

@@ -33,6 +33,38 @@ pub enum BenchError {
         /// What is wrong.
         error: toml::de::Error,
     },
+    /// A file of figures is not one.
+    #[error("{path}: not a file of figures: {error}")]
+    Figures {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+    /// The image lacks a function that the measurement hangs on.
+    #[error("{path}: there is no function whose symbol holds `{symbol}`, so that cycles cannot be attributed")]
+    NoSymbol {
+        /// The image.
+        path: PathBuf,
+        /// What was looked for.
+        symbol: &'static str,
+    },
+    /// There is no instruction timing for the board's core.
+    #[error("cycles of `{board}` cannot be estimated: there is no timing model of its core")]
+    NoCycleModel {
+        /// Which board.
+        board: String,
+    },
+    /// The cycle model did not work.
+    #[error("no cycles from the plugin `{plugin}` in {qemu}: {why}")]
+    Cycles {
+        /// The plugin.
+        plugin: PathBuf,
+        /// The emulator.
+        qemu: String,
+        /// What it said.
+        why: String,
+    },
     /// No such board.
     #[error("no board `{name}`; there are {}", known.join(", "))]
     UnknownBoard {
@@ -141,6 +173,11 @@ impl BenchError {
                 Some("install QEMU (Debian, Ubuntu: `sudo apt install qemu-system-arm`), or run ./setup.sh".into())
             }
             Self::Start { program, .. } if program == "cargo" => Some("install Rust from https://rustup.rs".into()),
+            Self::Cycles { .. } => Some(
+                "plugins need QEMU 9.1 or later, named by MOTE_QEMU; `benches/cycles/setup.sh` fetches one and builds the \
+                 plugin"
+                    .into(),
+            ),
             Self::MissingTarget { target } => Some(format!("`rustup target add {target}`, or run ./setup.sh")),
             _ => None,
         }

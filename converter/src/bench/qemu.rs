@@ -1,6 +1,7 @@
 //! Running an image in QEMU.
 
-use super::{Actions, BenchError, Board, DeviceReport, Image, Job, build_image};
+use super::{Actions, BenchError, Board, BoardMemory, DeviceReport, Image, Job, build_image};
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,6 +22,22 @@ pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(300);
 
 const PROGRAM: &str = "qemu-system-arm";
 
+/// `MOTE_QEMU`, or the one on the path.
+pub(super) fn program() -> OsString {
+    std::env::var_os("MOTE_QEMU").unwrap_or_else(|| PROGRAM.into())
+}
+
+/// What [`run`] leaves as it is.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    /// Where the image looks for the model.
+    pub model_address: u32,
+    /// Room for it there.
+    pub model_bytes: u32,
+    /// More options.
+    pub arguments: Vec<OsString>,
+}
+
 /// Runs `job` with the model `blob` on an emulated board, and ends the machine if it takes longer than `limit`.
 pub fn run(
     board: &Board,
@@ -30,26 +47,42 @@ pub fn run(
     clock: Clock,
     limit: Duration,
 ) -> Result<DeviceReport, BenchError> {
+    let BoardMemory { model_address, model_bytes, .. } = board.memory;
+    run_with(board, image, blob, job, clock, limit, &Setup { model_address, model_bytes, arguments: Vec::new() })
+}
+
+/// As [`run`], with another setup.
+pub(super) fn run_with(
+    board: &Board,
+    image: &Image,
+    blob: &[u8],
+    job: Job<'_>,
+    clock: Clock,
+    limit: Duration,
+    setup: &Setup,
+) -> Result<DeviceReport, BenchError> {
     let machine = board.qemu.as_ref().ok_or_else(|| BenchError::NotEmulated { board: board.name.clone() })?;
     let job = job.to_bytes();
     let memory = &board.memory;
-    fits(board, "model", blob.len(), memory.model_bytes)?;
+    fits(board, "model", blob.len(), setup.model_bytes)?;
     fits(board, "inputs' data", job.len(), memory.job_bytes)?;
 
     let folder = tempfile::tempdir().map_err(|error| BenchError::Unreadable { path: std::env::temp_dir(), error })?;
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(program());
     command.args(["-M", &machine.machine, "-display", "none", "-monitor", "none", "-serial", "stdio", "-semihosting"]);
     if clock == Clock::Instructions {
         command.args(["-icount", "shift=0"]);
     }
-    for (name, bytes, address) in [("model", blob, memory.model_address), ("job", &job, memory.job_address)] {
+    for (name, bytes, address) in [("model", blob, setup.model_address), ("job", &job, memory.job_address)] {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).map_err(|error| BenchError::Unreadable { path: path.clone(), error })?;
         command.arg("-device").arg(format!("loader,file={},addr={address:#x},force-raw=on", option_value(&path)));
     }
-    command.arg("-kernel").arg(&image.path);
+    command.arg("-kernel").arg(&image.path).args(&setup.arguments);
     let output = output_within(command, board, limit)?;
-    DeviceReport::parse(&output).map_err(|error| BenchError::Report { board: board.name.clone(), error })
+    // QEMU's own words matter only where the report is none.
+    let report = DeviceReport::parse(&output.stdout).or_else(|_| DeviceReport::parse(&output.both()));
+    report.map_err(|error| BenchError::Report { board: board.name.clone(), error })
 }
 
 /// Builds `board`'s image if needed and runs `samples` (bytes as stored, see [`super::stored_samples`]) on it, with the
@@ -70,20 +103,37 @@ fn fits(board: &Board, what: &'static str, needed: usize, got: u32) -> Result<()
 }
 
 /// QEMU splits options at commas; a doubled comma stands for one.
-fn option_value(path: &Path) -> String {
+pub(super) fn option_value(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
 }
 
-fn output_within(mut command: Command, board: &Board, limit: Duration) -> Result<String, BenchError> {
-    let start = |error| BenchError::Start { program: PROGRAM.into(), error };
+/// What a program said.
+struct Said {
+    stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    fn both(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}
+
+fn output_within(mut command: Command, board: &Board, limit: Duration) -> Result<Said, BenchError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let start = |error| BenchError::Start { program: program.clone(), error };
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(start)?;
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     let in_time = wait(&mut child, Instant::now() + limit);
     // The status says no more than the report: the firmware exits with 1 exactly if the report says so.
-    let output = format!("{}{}", stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
-    if in_time { Ok(output) } else { Err(BenchError::TimeLimit { board: board.name.clone(), limit, output }) }
+    let said = Said { stdout: stdout.join().unwrap_or_default(), stderr: stderr.join().unwrap_or_default() };
+    if in_time {
+        Ok(said)
+    } else {
+        Err(BenchError::TimeLimit { board: board.name.clone(), limit, output: said.both() })
+    }
 }
 
 /// Reads on a thread of its own, so that a full pipe cannot stop the machine.
@@ -127,7 +177,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo alive; sleep 60 >/dev/null 2>&1"]);
         let started = Instant::now();
-        let error = output_within(command, &any_board(), Duration::from_millis(300)).unwrap_err();
+        let error = output_within(command, &any_board(), Duration::from_millis(300)).err().unwrap();
         assert!(started.elapsed() < Duration::from_secs(30));
         assert!(matches!(&error, BenchError::TimeLimit { output, .. } if output.contains("alive")), "{error}");
     }

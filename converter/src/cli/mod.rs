@@ -3,6 +3,10 @@
 //! Exit codes: 0 done and every check held; 1 ran, but a check failed; 2 usage or any error.
 
 mod bench;
+mod bench_chart;
+mod bench_markdown;
+mod bench_model;
+mod bench_table;
 mod budget;
 mod build;
 mod check;

@@ -44,6 +44,11 @@ impl ModelFile {
             let hint = "make one with `mote convert MODEL --calibrate DATA -o OUT`";
             return Err(Hinted::new(format!("{what} is not a .mote file"), hint).into());
         }
+        Self::of_bytes(bytes, &what)
+    }
+
+    /// The bytes of a .mote file; `what` names them in errors.
+    pub fn of_bytes(bytes: Vec<u8>, what: &str) -> anyhow::Result<Self> {
         let damaged = || {
             let hint = "the file is damaged, or another version of mote made it: convert the network again";
             Hinted::new(format!("cannot load {what}"), hint)
