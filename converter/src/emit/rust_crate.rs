@@ -53,7 +53,7 @@ fn manifest(model: &Model, name: &str, runtime: Option<&Path>) -> String {
 fn readme(model: &Model, name: &str) -> String {
     let module = name.replace('-', "_");
     let mut text = format!(
-        "# {name}\n\nThe neural network `{}` as constants, written by `mote convert --emit rust`. `no_std`, no heap.\n\n",
+        "# {name}\n\nA neural network as constants, written by `mote convert --emit rust` ({}). `no_std`, no heap.\n\n",
         one_line(model.meta().name)
     );
     let _ = write!(
