@@ -4,6 +4,8 @@
 //! source tree). What is missing is skipped and said; `MOTE_REQUIRE_QEMU=1` makes missing tools an error, and
 //! `MOTE_REQUIRE_DATA=1` missing data.
 
+#[path = "qemu/goldens.rs"]
+mod goldens;
 mod support;
 
 use mote::bench::{self, BenchError, Board, DeviceReport};
@@ -43,9 +45,12 @@ fn skip(what: &str) {
     eprintln!("SKIPPED: {what}");
 }
 
-fn boards() -> Vec<Board> {
+/// Emulated boards with these names, or all; their images are built.
+fn boards(names: Option<&[&str]>) -> Vec<Board> {
     let boards = Board::all(&root().join("firmware")).unwrap();
-    let emulated: Vec<_> = boards.into_iter().filter(|board| board.qemu.is_some()).collect();
+    let wanted = |board: &Board| board.qemu.is_some() && names.is_none_or(|names| names.contains(&board.name.as_str()));
+    let emulated: Vec<_> = boards.into_iter().filter(wanted).collect();
+    assert!(names.is_none_or(|names| names.len() == emulated.len()), "not all of {names:?} are there");
     for board in &emulated {
         match bench::build_image(board) {
             Ok(_) => {}
@@ -175,7 +180,7 @@ fn verdict(net: &Converted, board: &Board) -> Result<(), String> {
 
 /// Every network on every board, as many at a time as there are processors.
 fn expect_equal(nets: &[Net]) {
-    let boards = boards();
+    let boards = boards(None);
     if boards.is_empty() || nets.is_empty() {
         return;
     }

@@ -163,46 +163,103 @@ fn simple_add_model() {
     identical(&session, &inputs, &folder.join("outputs.npy"), Stored::AsTheyAre);
 }
 
-/// Float siblings were run on the dequantized inputs of the int8 networks.
-fn float(name: &str, int8: &str, (scale, zero_point): (f32, i32)) {
-    let Some(folder) = folder(name) else { return };
-    let session = Session::load(convert(&folder, true).emitted.bytes).unwrap();
-    let inputs = npy::read(&folder.join("..").join(int8).join("inputs.npy"));
-    let expected = npy::read(&folder.join("outputs.npy"));
-    let mut runner = session.runner().unwrap();
-    let (mut largest, mut worst) = (0f32, 0f32);
-    for i in 0..expected.samples() {
-        let real = inputs.sample(i).iter().map(|&b| (i32::from(b as i8) - zero_point) as f32 * scale).collect();
-        let got = runner.run(&[real]).unwrap();
-        let want: Vec<f32> = expected.sample(i).as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        assert_eq!(got[0].len(), want.len());
-        for (got, want) in got[0].iter().zip(&want) {
-            largest = largest.max(want.abs());
-            worst = worst.max((got - want).abs());
+/// How a float network's inputs follow from stored bytes.
+#[derive(Clone, Copy)]
+enum Real {
+    /// int8 with this scale and zero point.
+    Dequantized(f32, i32),
+    /// uint8, divided by this.
+    Pixels(f32),
+    /// float32.
+    AsTheyAre,
+}
+
+impl Real {
+    fn values(self, stored: &[u8]) -> Vec<f32> {
+        match self {
+            Self::Dequantized(scale, zero_point) => {
+                stored.iter().map(|&b| (i32::from(b as i8) - zero_point) as f32 * scale).collect()
+            }
+            Self::Pixels(by) => stored.iter().map(|&b| f32::from(b) / by).collect(),
+            Self::AsTheyAre => stored.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         }
     }
-    eprintln!("{name}: at most {worst:.2e} apart, outputs reach {largest}");
-    assert!(worst <= 1e-5 * largest.max(1.0), "{name}: {worst} apart, outputs reach {largest}");
+}
+
+/// How far a float network is from stored outputs.
+struct Distance {
+    samples: usize,
+    worst: f32,
+    /// Largest magnitude of the stored outputs.
+    largest: f32,
+    /// Samples whose largest output is the same one.
+    same_top: usize,
+}
+
+fn distance(session: &Session, inputs: &Path, real: Real, outputs: &Path) -> Distance {
+    let (inputs, expected) = (npy::read(inputs), npy::read(outputs));
+    let samples = expected.samples();
+    assert!(samples > 0 && inputs.samples() >= samples, "{}", outputs.display());
+    let mut runner = session.runner().unwrap();
+    let mut distance = Distance { samples, worst: 0.0, largest: 0.0, same_top: 0 };
+    let top = |of: &[f32]| (0..of.len()).max_by(|&a, &b| of[a].total_cmp(&of[b]));
+    for i in 0..samples {
+        let got = runner.run(&[real.values(inputs.sample(i))]).unwrap().remove(0);
+        let want = Real::AsTheyAre.values(expected.sample(i));
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(&want) {
+            distance.largest = distance.largest.max(want.abs());
+            // Never less than what is no number.
+            distance.worst = if (got - want).abs() <= distance.worst { distance.worst } else { (got - want).abs() };
+        }
+        distance.same_top += usize::from(top(&got) == top(&want));
+    }
+    distance
+}
+
+/// Float siblings were run on the dequantized inputs of the int8 networks; `real` are stored inputs of `real_outputs.npy`.
+fn float(name: &str, int8: &str, (scale, zero_point): (f32, i32), real: Option<(&str, Real)>) {
+    let Some(folder) = folder(name) else { return };
+    let session = Session::load(convert(&folder, true).emitted.bytes).unwrap();
+    let stored = Real::Dequantized(scale, zero_point);
+    let noise =
+        distance(&session, &folder.join("..").join(int8).join("inputs.npy"), stored, &folder.join("outputs.npy"));
+    let real = real.map(|(inputs, real)| {
+        distance(&session, &folder.join("../../real").join(inputs), real, &folder.join("real_outputs.npy"))
+    });
+    for Distance { samples, worst, largest, .. } in [noise].into_iter().chain(real) {
+        eprintln!("{name}: {samples} samples at most {worst:.2e} apart, outputs reach {largest}");
+        assert!(worst <= 1e-5 * largest.max(1.0), "{name}: {worst} apart, outputs reach {largest}");
+    }
 }
 
 #[test]
 fn float_networks() {
-    float("ad01_fp32", "ad01_int8", (0.391_015_2, 89));
-    float("hello_world_fp32", "hello_world_int8", (0.024_480_12, -128));
-    float("ic_resnet8_fp32", "ic_resnet8_int8", (1.0, -128));
-    float("kws_dscnn_fp32", "kws_dscnn_int8", (0.584_702_9, 83));
-    float("sww_fp32", "sww_int8", (0.003_701_043, -128));
-    float("vww_96_fp32", "vww_96_int8", (0.003_921_569, -128));
+    let kws = (0.584_702_9, 83);
+    let features = Real::Dequantized(kws.0, kws.1);
+    float("ad01_fp32", "ad01_int8", (0.391_015_2, 89), None);
+    float("hello_world_fp32", "hello_world_int8", (0.024_480_12, -128), None);
+    float("ic_resnet8_fp32", "ic_resnet8_int8", (1.0, -128), Some(("cifar10/images_u8.npy", Real::Pixels(1.0))));
+    float("kws_dscnn_fp32", "kws_dscnn_int8", kws, Some(("kws/features_int8.npy", features)));
+    float("sww_fp32", "sww_int8", (0.003_701_043, -128), Some(("sww/specs_f32.npy", Real::AsTheyAre)));
+    float("vww_96_fp32", "vww_96_int8", (0.003_921_569, -128), Some(("vww/images_u8.npy", Real::Pixels(255.0))));
+    let digits = Some(("mnist/test2k_images_u8.npy", Real::Pixels(255.0)));
+    float("mnist_lstm_fp32", "mnist_lstm_int8", (0.003_921_569, -128), digits);
 }
 
-/// int8 weights beside float activations. The reference quantizes activations on the way, so that only its real meaning
-/// can be compared: the classes agree where the margin is clear.
+/// int8 weights beside float activations become float weights. The reference quantizes activations on the way, so that it is
+/// further from the network's real meaning than rounding, but chooses the same classes.
 #[test]
 fn dynamic_range_weights_become_float() {
     let Some(folder) = folder("kws_dscnn_dynrange") else { return };
     let built = convert(&folder, true);
     assert!(built.graph.values.iter().filter_map(|v| v.constant.as_ref()).all(|c| c.as_f32().is_some()));
-    Session::load(built.emitted.bytes).unwrap();
+    let session = Session::load(built.emitted.bytes).unwrap();
+    let inputs = folder.join("../kws_dscnn_int8/inputs.npy");
+    let found = distance(&session, &inputs, Real::Dequantized(0.584_702_9, 83), &folder.join("outputs.npy"));
+    let Distance { samples, worst, same_top, .. } = found;
+    eprintln!("kws_dscnn_dynrange: {same_top} of {samples} samples have the same class, at most {worst:.3} apart");
+    assert!(same_top == samples && worst <= 0.21, "{same_top} of {samples} samples agree, {worst} apart");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn damaged_files_give_errors() {
 #[test]
 fn damaged_real_networks_give_errors() {
     let Some(root) = support::data_root() else { return };
-    let names = ["hello_world_int8", "mnist_lstm_int8", "kws_dscnn_int8", "kws_dscnn_dynrange"];
+    let names = ["hello_world_int8", "mnist_lstm_int8", "mnist_lstm_fp32", "kws_dscnn_int8", "kws_dscnn_dynrange"];
     for name in names {
         let path = root.join("tflite").join(name).join("model.tflite");
         check(name, &std::fs::read(&path).unwrap(), count(200).div_ceil(names.len()));

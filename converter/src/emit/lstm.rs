@@ -1,27 +1,64 @@
-//! Long short-term memory, with the parameters of the TensorFlow Lite reference kernel.
+//! Long short-term memory; in int8 with the parameters of the TensorFlow Lite reference kernel.
 
 use super::EmitError;
 use super::context::NodeContext;
 use crate::ir::{DType, Tensor, ValueId};
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Lstm, LstmGate};
+use mote_runtime::format::instruction::{Lstm, LstmF32, LstmGate, LstmGateF32};
 
 /// What a gate's function gets has 12 bits below the point.
 const GATE_SCALE: f32 = 1.0 / 4096.0;
 
 pub fn emit(n: &mut NodeContext, cell_clip: f32) -> Result<(), EmitError> {
-    let (x_id, cell_id, hidden_id) = (n.input(0)?, n.input(1)?, n.input(2)?);
-    if n.x_dtype()? != DType::I8 || n.value(cell_id).dtype != DType::I16 {
-        return n.unsupported_dtype(n.x_dtype()?);
+    match (n.x_dtype()?, n.value(n.input(1)?).dtype) {
+        (DType::I8, DType::I16) => emit_i8(n, cell_clip),
+        (DType::F32, DType::F32) => emit_f32(n, cell_clip),
+        (other, _) => n.unsupported_dtype(other),
     }
+}
+
+/// Steps, elements of a row of the input, elements of a row of the output.
+fn sizes(n: &NodeContext) -> Result<[u32; 3], EmitError> {
+    let &[_, steps, units] = n.output().shape.as_slice() else {
+        return Err(n.error(format!("must make [1, steps, units], got {:?}", n.output().shape)));
+    };
+    let in_n = n.value(n.input(0)?).shape.last().copied().unwrap_or(0);
+    Ok([n.size(steps)?, n.size(in_n)?, n.size(units)?])
+}
+
+fn emit_f32(n: &mut NodeContext, cell_clip: f32) -> Result<(), EmitError> {
+    let [steps, in_n, units] = sizes(n)?;
+    let [input, forget, candidate, output] = [gate_f32(n, 3)?, gate_f32(n, 6)?, gate_f32(n, 9)?, gate_f32(n, 12)?];
+    n.push(Instruction::LstmF32(LstmF32 {
+        x: n.offset(n.input(0)?)?,
+        y: n.offset(n.node.output)?,
+        cell: n.offset(n.input(1)?)?,
+        hidden: n.offset(n.input(2)?)?,
+        steps,
+        in_n,
+        units,
+        input,
+        forget,
+        candidate,
+        output,
+        cell_clip: if cell_clip > 0.0 { cell_clip } else { f32::INFINITY },
+    }));
+    Ok(())
+}
+
+fn gate_f32(n: &mut NodeContext, first: usize) -> Result<LstmGateF32, EmitError> {
+    let [weights_x, weights_h, bias] = [first, first + 1, first + 2].map(|i| n.const_f32(n.input(i)?));
+    let (weights_x, weights_h) = (n.add_float_weights(weights_x?), n.add_float_weights(weights_h?));
+    Ok(LstmGateF32 { weights_x, weights_h, bias: n.context.weights.add_f32(bias?) })
+}
+
+fn emit_i8(n: &mut NodeContext, cell_clip: f32) -> Result<(), EmitError> {
+    let (x_id, cell_id, hidden_id) = (n.input(0)?, n.input(1)?, n.input(2)?);
     let (hidden, y) = (n.affine(hidden_id)?, n.affine(n.node.output)?);
     if hidden != y {
         return Err(n.error(format!("hidden state and output must share their scale, got {hidden:?}, {y:?}")));
     }
-    let &[_, steps, units] = n.output().shape.as_slice() else {
-        return Err(n.error(format!("must make [1, steps, units], got {:?}", n.output().shape)));
-    };
-    let in_n = n.value(x_id).shape.last().copied().unwrap_or(0);
+    let [steps, in_n, units] = sizes(n)?;
     let cell_scale = scale(n, cell_id)?;
     let exponent = cell_scale.log2().round();
     if !(-15.0..=-9.0).contains(&exponent) || exponent.exp2() != cell_scale {
@@ -31,7 +68,6 @@ pub fn emit(n: &mut NodeContext, cell_clip: f32) -> Result<(), EmitError> {
     let hidden_scale = (2f64.powi(-15) / f64::from(hidden.scale) * 2f64.powi(-15)) as f32;
     let hidden_scale = n.multiplier(hidden_scale.into())?;
     let cell_clip = (cell_clip / cell_scale).clamp(0.0, i16::MAX.into()) as i16;
-    let (steps, in_n, units) = (n.size(steps)?, n.size(in_n)?, n.size(units)?);
     let [input, forget, candidate, output] = [gate(n, 3)?, gate(n, 6)?, gate(n, 9)?, gate(n, 12)?];
     n.push(Instruction::Lstm(Lstm {
         x: n.offset(x_id)?,

@@ -92,7 +92,7 @@ fn library(model: &Model) -> String {
         let constant = constant(&instruction);
         let _ = writeln!(run, "        // {} {node}", instruction.name());
         let _ = writeln!(run, "        memory.run(&const {{ {constant} }});");
-        if let Instruction::Lstm(_) = instruction {
+        if let Instruction::Lstm(_) | Instruction::LstmF32(_) = instruction {
             let _ = writeln!(reset, "        memory.reset(&const {{ {constant} }});");
         }
     }

@@ -4,6 +4,7 @@ use super::batch::allows_batch;
 use super::conv2d::{Conv2d, conv2d};
 use super::elementwise::{add, mul, scale_shift, sub};
 use super::fully_connected::fully_connected;
+use super::lstm::lstm;
 use super::pool2d::{Pool2d, average_pool2d, max_pool2d};
 use super::{Array, ExecuteError, Precision, Target, reduce, shape, softmax, unary};
 use crate::ir::{Graph, Node, Op, Tensor, ValueId};
@@ -11,7 +12,7 @@ use crate::ir::{Graph, Node, Op, Tensor, ValueId};
 /// Samples that run as one, where the graph allows it: enough to keep all cores busy, few enough to stay small.
 const BATCH: usize = 16;
 
-/// Runs a graph in float. Constants become burn tensors once.
+/// Runs a graph in float. Constants become burn tensors once; state is 0 before every run.
 pub struct Executor {
     graph: Graph,
     target: Target,
@@ -116,6 +117,10 @@ impl Executor {
             observe(port.value, &array);
             values[port.value.0] = Some(array);
         }
+        for &state in &self.graph.state {
+            let shape = self.shape(state, batch);
+            values[state.0] = Some(Array::new(vec![0.0; shape.iter().product()], &shape, &self.target));
+        }
         for (node, dead) in self.graph.nodes.iter().zip(&self.dead_after) {
             let result = self.node(node, &values, batch)?;
             observe(node.output, &result);
@@ -204,7 +209,10 @@ impl Executor {
             }
             Op::Reshape => operand(0)?.reshaped(&shape),
             Op::Transpose { perm } => shape::transpose(operand(0)?, perm),
-            Op::Quantize | Op::Dequantize | Op::Requantize | Op::Table { .. } | Op::Lstm { .. } => {
+            Op::Lstm { cell_clip } => {
+                lstm(*cell_clip, &operands).ok_or_else(|| fail(format!("takes 15 operands, not {}", operands.len())))?
+            }
+            Op::Quantize | Op::Dequantize | Op::Requantize | Op::Table { .. } => {
                 return Err(fail("exists only after quantization and has no float meaning".into()));
             }
         };

@@ -9,6 +9,7 @@ mod conv2d;
 mod elementwise;
 mod executor;
 mod fully_connected;
+mod lstm;
 mod pool2d;
 mod reduce;
 mod shape;

@@ -84,6 +84,12 @@ impl Facts {
                 let weight_bytes = saturate(weights + 32 * u64::from(op.units));
                 Self { macs: weights * u64::from(op.steps), weight_bytes, ..facts }
             }
+            LstmF32(op) => {
+                let facts = plain(vec![op.steps, op.in_n], vec![op.steps, op.units], op.y, 4);
+                let per_unit = u64::from(op.in_n) + u64::from(op.units);
+                let facts = facts.float_constants(op.input.weights_x, per_unit, op.units.saturating_mul(4));
+                Self { macs: 4 * u64::from(op.units) * per_unit * u64::from(op.steps), ..facts }
+            }
         }
     }
 

@@ -134,9 +134,9 @@ pub enum Op {
         /// Distance, per axis.
         step: Vec<usize>,
     },
-    /// Long short-term memory, int8 with an int16 cell: `x [1, steps, in]` -> `[1, steps, units]`. Operands: `x`, state
-    /// `cell [1, units]`, state `hidden [1, units]`, then for the input, forget, candidate and output gate weights
-    /// `[units, in]`, weights `[units, units]` and bias `[units]`.
+    /// Long short-term memory, in float or int8 with an int16 cell: `x [1, steps, in]` -> `[1, steps, units]`. Operands:
+    /// `x`, state `cell [1, units]`, state `hidden [1, units]`, then for the input, forget, candidate and output gate
+    /// weights `[units, in]`, weights `[units, units]` and bias `[units]`.
     Lstm {
         /// Bound of the cell's magnitude in real values; 0 for none.
         cell_clip: f32,

@@ -1,16 +1,16 @@
-//! Which nodes the user keeps float.
+//! Which nodes stay float: those that the user names, and those that are only quantized by whoever trained them.
 
 use super::QuantizeError;
-use crate::ir::{Graph, Node};
+use crate::ir::{Graph, Node, Op};
 
-/// Per node, whether a pattern names it. Every pattern must name one.
+/// Per node, whether it stays float: a pattern names it, or it is recurrent. Every pattern must name one.
 pub fn float_nodes(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>, QuantizeError> {
     let unmatched = |p: &&String| !graph.nodes.iter().any(|n| matches(p.as_bytes(), n.name.as_bytes()));
     if let Some(pattern) = patterns.iter().find(unmatched) {
         return Err(QuantizeError::NoSuchNode { pattern: pattern.clone() });
     }
     let named = |n: &Node| patterns.iter().any(|p| matches(p.as_bytes(), n.name.as_bytes()));
-    Ok(graph.nodes.iter().map(named).collect())
+    Ok(graph.nodes.iter().map(|n| named(n) || matches!(n.op, Op::Lstm { .. })).collect())
 }
 
 /// Glob match where `*` stands for any text. Remembers the last `*` only, which is enough and takes no exponential time.

@@ -93,6 +93,8 @@ impl<'a> Lower<'a> {
         bias_correction: bool,
     ) -> Self {
         let n = source.values.len();
+        let mut float = vec![None; n];
+        source.state.iter().for_each(|&state| float[state.0] = Some(state));
         let out = Graph {
             name: source.name.clone(),
             values: source.values.clone(),
@@ -109,7 +111,7 @@ impl<'a> Lower<'a> {
             out,
             quantization: vec![None; n],
             int8: vec![None; n],
-            float: vec![None; n],
+            float,
             taken: vec![false; n],
         }
     }
@@ -316,8 +318,7 @@ fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
         | Op::Dequantize
         | Op::Requantize
         | Op::Table { .. }
-        | Op::Sub { .. }
-        | Op::Lstm { .. } => Err(node_error(node, "the graph is quantized already".into())),
+        | Op::Sub { .. } => Err(node_error(node, "the graph is quantized already".into())),
         _ => Ok(()),
     }
 }

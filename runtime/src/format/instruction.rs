@@ -573,6 +573,7 @@ pub enum Instruction {
     UnaryF32(UnaryF32),
     Lstm(Lstm),
     Sub(Add),
+    LstmF32(LstmF32),
 }
 
 impl Instruction {
@@ -606,6 +607,7 @@ impl Instruction {
             Self::UnaryF32(_) => "unary_f32",
             Self::Lstm(_) => "lstm",
             Self::Sub(_) => "sub",
+            Self::LstmF32(_) => "lstm_f32",
         }
     }
 }

@@ -108,6 +108,7 @@ kernels! {
     #[cfg(feature = "f32")] UnaryF32 = 24 in f32::unary;
     Lstm = 25 in lstm;
     Sub = 26 in sub;
+    #[cfg(feature = "f32")] LstmF32 = 27 in f32::lstm;
 }
 
 /// Every kernel that the instruction needs: its own, and those of rare forms.
@@ -148,7 +149,12 @@ pub(crate) fn run_decoded<O: Ops>(instruction: &Instruction, memory: &mut Memory
 
 /// True if the instruction keeps something between runs.
 pub(crate) fn has_state<O: Ops>(instruction: &Instruction) -> bool {
-    O::KERNELS.contains(Kernel::Lstm) && matches!(instruction, Instruction::Lstm(_))
+    match instruction {
+        Instruction::Lstm(_) => O::KERNELS.contains(Kernel::Lstm),
+        #[cfg(feature = "f32")]
+        Instruction::LstmF32(_) => O::KERNELS.contains(Kernel::LstmF32),
+        _ => false,
+    }
 }
 
 /// Sets what the instruction keeps between runs to its initial value; most keep nothing.
@@ -156,6 +162,8 @@ pub(crate) fn has_state<O: Ops>(instruction: &Instruction) -> bool {
 pub(crate) fn reset<O: Ops>(instruction: &Instruction, memory: &mut Memory) -> Option<()> {
     match instruction {
         Instruction::Lstm(op) if O::KERNELS.contains(Kernel::Lstm) => super::lstm::reset(op, memory),
+        #[cfg(feature = "f32")]
+        Instruction::LstmF32(op) if O::KERNELS.contains(Kernel::LstmF32) => super::f32::lstm::reset(op, memory),
         _ => Some(()),
     }
 }

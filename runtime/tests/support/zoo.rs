@@ -155,7 +155,7 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
             requantize: requantize(Biases::I16(at::BIAS), PACKED),
         }),
         depthwise(hwc(4, 3, 8), 0, RowOrder::TopDown),
-        depthwise(hwc(4, 3, 4), 3 * (7 + 3) * 8, RowOrder::BottomUp),
+        depthwise(hwc(4, 3, 4), 3 * (7 + 5) * 8, RowOrder::BottomUp),
         Instruction::FullyConnected(FullyConnected {
             x,
             y,
@@ -298,7 +298,29 @@ pub fn float() -> Vec<Instruction> {
         Instruction::SoftmaxF32(SoftmaxF32 { x, y, rows: 3, depth: 9 }),
         Instruction::UnaryF32(UnaryF32 { x, y, len: 20, function: Unary::Selu { alpha: 1.5, gamma: 1.1 } }),
         Instruction::UnaryF32(UnaryF32 { x, y: x, len: 20, function: Unary::Gelu }),
+        Instruction::LstmF32(LstmF32 {
+            x,
+            y,
+            cell: 960,
+            hidden: 992,
+            steps: 3,
+            in_n: 5,
+            units: 3,
+            input: lstm_gate_f32(0),
+            forget: lstm_gate_f32(1),
+            candidate: lstm_gate_f32(2),
+            output: lstm_gate_f32(3),
+            cell_clip: 2.0,
+        }),
     ]
+}
+
+fn lstm_gate_f32(index: u32) -> LstmGateF32 {
+    LstmGateF32 {
+        weights_x: FloatWeights { offset: at::FLOATS + 36 * index, half: false },
+        weights_h: FloatWeights { offset: at::HALVES + 18 * index, half: true },
+        bias: at::FLOATS + 12 * index,
+    }
 }
 
 /// A model of all of them, one after the other, on ports of both types.

@@ -1,5 +1,6 @@
 //! Every op against a hand-written reference on small random tensors.
 
+mod lstm;
 mod naive;
 
 use super::*;
@@ -44,7 +45,10 @@ fn close(got: &[f32], expected: &[f32]) {
 
 /// Runs the op alone, in double precision, and three samples at once, and compares all with `expected`.
 fn check(op: Op, operands: &[&Nd], expected: &Nd) {
-    let graph = one_node(op, operands, &expected.shape);
+    check_graph(one_node(op, operands, &expected.shape), operands, expected);
+}
+
+fn check_graph(graph: Graph, operands: &[&Nd], expected: &Nd) {
     let x = Tensor::f32(operands[0].shape.clone(), operands[0].data.clone());
     for precision in [Precision::Single, Precision::Double] {
         let executor = Executor::on(&graph, Target::cpu(precision)).unwrap();

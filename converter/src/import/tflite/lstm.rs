@@ -1,4 +1,4 @@
-//! UNIDIRECTIONAL_SEQUENCE_LSTM with int8 weights and an int16 cell.
+//! UNIDIRECTIONAL_SEQUENCE_LSTM: int8 weights with an int16 cell, or all in float.
 
 use super::error::{LowerError, unsupported};
 use super::file::{ElementType, Operator};
@@ -42,9 +42,7 @@ pub(super) fn lstm(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<(), L
         return unsupported("an LSTM with a clipped projection", "use a plain LSTM");
     }
     let (x, y) = (cx.operand(op, 0)?, cx.result(op)?);
-    let Stored::I8 { .. } = cx.stored(cx.tensor(x)?)? else {
-        return unsupported("an LSTM in float", "convert the network with int8 quantization");
-    };
+    let x_stored = cx.stored(cx.tensor(x)?)?;
     let (steps, in_n) = match (cx.tensor(x)?.shape.as_slice(), o.time_major()?) {
         (&[1, steps, in_n], false) | (&[steps, 1, in_n], true) => (steps, in_n),
         (other, _) => return Err(cx.wrong(op, format!("needs an input [1, steps, in], got {other:?}"))),
@@ -56,15 +54,18 @@ pub(super) fn lstm(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<(), L
     }
     check_hidden(cx, op, stored)?;
 
-    let cell = state(cx, op, CELL, units)?;
-    let hidden = state(cx, op, HIDDEN, units)?;
+    let cell = state(cx, op, CELL, units, stored)?;
+    let hidden = state(cx, op, HIDDEN, units, stored)?;
     let mut inputs = vec![cx.value(x)?, cell, hidden];
     for gate in 0..4 {
-        inputs.push(weights(cx, cx.operand(op, INPUT_WEIGHTS[gate])?, [units, in_n])?);
-        inputs.push(weights(cx, cx.operand(op, RECURRENT_WEIGHTS[gate])?, [units, units])?);
-        inputs.push(bias(cx, cx.operand(op, BIASES[gate])?, units)?);
+        let (from_x, from_h) = (cx.operand(op, INPUT_WEIGHTS[gate])?, cx.operand(op, RECURRENT_WEIGHTS[gate])?);
+        let from_x = weights(cx, from_x, [units, in_n], x_stored)?;
+        inputs.push(from_x);
+        inputs.push(weights(cx, from_h, [units, units], x_stored)?);
+        inputs.push(bias(cx, cx.operand(op, BIASES[gate])?, units, x_stored, from_x)?);
     }
     let y_id = cx.declare(y)?;
+    cx.same_kind(op, inputs[0], y_id)?;
     let name = cx.graph.value(y_id).name.clone();
     let cell_clip = o.cell_clip()?;
     let lstm = Op::Lstm { cell_clip: if cell_clip > 0.0 { cell_clip } else { 0.0 } };
@@ -101,30 +102,40 @@ fn check_hidden(cx: &Lowering, op: &Operator, y: Stored) -> Result<(), LowerErro
     Ok(())
 }
 
-fn state(cx: &mut Lowering, op: &Operator, position: usize, units: usize) -> Result<ValueId, LowerError> {
+fn state(cx: &mut Lowering, op: &Operator, position: usize, units: usize, y: Stored) -> Result<ValueId, LowerError> {
     let tensor = cx.operand(op, position)?;
     let info = cx.tensor(tensor)?;
     if !info.is_variable || info.shape != [1, units] {
         return Err(info.error(format!("must be a variable of shape [1, {units}], is {:?}", info.shape)).into());
     }
-    if position == HIDDEN {
-        let id = cx.declare(tensor)?;
-        cx.graph.state.push(id);
-        return Ok(id);
-    }
-    let scale = info.quantization.and_then(|q| q.scales.get(0)).unwrap_or(0.0);
-    if info.dtype != ElementType::I16 || !(scale.is_finite() && scale > 0.0) {
-        return Err(info.error(format!("must be int16 with a scale, is {}", info.dtype.name())).into());
-    }
-    let id = cx.declare_as(tensor, DType::I16, Some(Quantization::per_tensor(scale, 0)))?;
+    let id = match y {
+        Stored::F32 if info.dtype != ElementType::F32 => {
+            return Err(info.error(format!("must be float32, is {}", info.dtype.name())).into());
+        }
+        Stored::I8 { .. } if position == CELL => {
+            let scale = info.quantization.and_then(|q| q.scales.get(0)).unwrap_or(0.0);
+            if info.dtype != ElementType::I16 || !(scale.is_finite() && scale > 0.0) {
+                return Err(info.error(format!("must be int16 with a scale, is {}", info.dtype.name())).into());
+            }
+            cx.declare_as(tensor, DType::I16, Some(Quantization::per_tensor(scale, 0)))?
+        }
+        _ => cx.declare(tensor)?,
+    };
     cx.graph.state.push(id);
     Ok(id)
 }
 
-fn weights(cx: &mut Lowering, tensor: usize, shape: [usize; 2]) -> Result<ValueId, LowerError> {
+fn weights(cx: &mut Lowering, tensor: usize, shape: [usize; 2], x: Stored) -> Result<ValueId, LowerError> {
     let info = cx.tensor(tensor)?;
-    if info.dtype != ElementType::I8 || info.shape != shape {
-        return Err(info.error(format!("must be int8 weights of shape {shape:?}, is {:?}", info.shape)).into());
+    if info.shape != shape {
+        return Err(info.error(format!("must be weights of shape {shape:?}, is {:?}", info.shape)).into());
+    }
+    if x == Stored::F32 {
+        let data = cx.floats(tensor)?;
+        return Ok(cx.constant(info.name.clone(), Tensor::f32(shape, data), None)?);
+    }
+    if info.dtype != ElementType::I8 {
+        return Err(info.error(format!("must be int8 weights, is {}", info.dtype.name())).into());
     }
     let scales = cx.scales(info, 1)?;
     let data = cx.bytes(tensor)?;
@@ -132,11 +143,21 @@ fn weights(cx: &mut Lowering, tensor: usize, shape: [usize; 2]) -> Result<ValueI
     Ok(cx.constant(info.name.clone(), Tensor::I8 { shape: shape.to_vec(), data }, Some(q))?)
 }
 
-fn bias(cx: &mut Lowering, tensor: usize, units: usize) -> Result<ValueId, LowerError> {
+/// A bias that is added to products of the input with `weights`.
+fn bias(cx: &mut Lowering, tensor: usize, units: usize, x: Stored, weights: ValueId) -> Result<ValueId, LowerError> {
     let info = cx.tensor(tensor)?;
-    if info.dtype != ElementType::I32 || info.elements() != units {
-        return Err(info.error(format!("must be an int32 bias of {units}, is {:?}", info.shape)).into());
+    if info.elements() != units {
+        return Err(info.error(format!("must be a bias of {units}, is {:?}", info.shape)).into());
+    }
+    let Stored::I8 { scale: x_scale, .. } = x else {
+        let data = cx.floats(tensor)?;
+        return Ok(cx.constant(info.name.clone(), Tensor::f32([units], data), None)?);
+    };
+    if info.dtype != ElementType::I32 {
+        return Err(info.error(format!("must be an int32 bias, is {}", info.dtype.name())).into());
     }
     let data = cx.integers(tensor)?.into_iter().map(|v| v as i32).collect();
-    Ok(cx.constant(info.name.clone(), Tensor::I32 { shape: vec![units], data }, None)?)
+    let weights_scale = cx.quantization.get(weights.0).and_then(Option::as_ref).map_or(1.0, Quantization::scale);
+    let q = Quantization::per_tensor(x_scale * weights_scale, 0);
+    Ok(cx.constant(info.name.clone(), Tensor::I32 { shape: vec![units], data }, Some(q))?)
 }

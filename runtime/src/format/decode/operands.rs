@@ -50,6 +50,8 @@ decode_fields! {
         x, y, cell, hidden, steps, in_n, units, input, forget, candidate, output, cell_integer_bits, cell_clip,
         hidden_scale, hidden_zero_point,
     }
+    LstmGateF32 { weights_x, weights_h, bias }
+    LstmF32 { x, y, cell, hidden, steps, in_n, units, input, forget, candidate, output, cell_clip }
 }
 
 impl Decode<'_> for Biases {

@@ -1,6 +1,6 @@
 //! Operands of recurrent instructions.
 
-use super::Multiplier;
+use super::{FloatWeights, Multiplier};
 use serde::{Deserialize, Serialize};
 
 /// One gate of an [`Lstm`]: `requantize(x * weights_x + bias_x, scale_x) + requantize(h * weights_h + bias_h, scale_h)`,
@@ -60,4 +60,46 @@ pub struct Lstm {
     pub hidden_scale: Multiplier,
     /// Zero point of `hidden` and `y`.
     pub hidden_zero_point: i8,
+}
+
+/// One gate of an [`LstmF32`]: `weights_x * x + weights_h * h + bias`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LstmGateF32 {
+    /// `[units, in_n]`.
+    pub weights_x: FloatWeights,
+    /// `[units, units]`.
+    pub weights_h: FloatWeights,
+    /// `f32 [units]`.
+    pub bias: u32,
+}
+
+/// [`Lstm`] on float32. `Engine::reset` sets the state to 0.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LstmF32 {
+    /// Input.
+    pub x: u32,
+    /// Output; overlaps neither the input nor the state.
+    pub y: u32,
+    /// State `f32 [units]`.
+    pub cell: u32,
+    /// State `f32 [units]`.
+    pub hidden: u32,
+    /// Rows, 1 or more.
+    pub steps: u32,
+    /// Elements of a row of the input.
+    pub in_n: u32,
+    /// Elements of a row of the output.
+    pub units: u32,
+    /// Input gate.
+    pub input: LstmGateF32,
+    /// Forget gate.
+    pub forget: LstmGateF32,
+    /// What the input gate lets through.
+    pub candidate: LstmGateF32,
+    /// Output gate.
+    pub output: LstmGateF32,
+    /// Bound of the cell's magnitude; infinity for none.
+    pub cell_clip: f32,
 }

@@ -4,6 +4,7 @@ pub mod add;
 pub mod average_pool2d;
 pub mod conv2d;
 pub mod fully_connected;
+pub mod lstm;
 pub mod max_pool2d;
 pub mod mean;
 pub mod mul;
@@ -81,6 +82,18 @@ fn stored<'m>(memory: &Memory<'m, '_>, weights: FloatWeights, elements: u32) -> 
     return Some(Stored::Half(memory.weights(weights.offset, elements)?));
     #[cfg(not(feature = "half"))]
     None
+}
+
+impl Stored<'_> {
+    /// [`dot`] of `x` with row `row` of a matrix that has `x.len()` columns.
+    fn row_dot(&self, row: usize, x: &[f32]) -> Option<f32> {
+        let start = row.checked_mul(x.len())?;
+        Some(match self {
+            Self::Single(weights) => dot(x, weights.get(start..)?),
+            #[cfg(feature = "half")]
+            Self::Half(weights) => dot(x, weights.get(start..)?),
+        })
+    }
 }
 
 #[cfg(test)]

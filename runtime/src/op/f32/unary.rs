@@ -47,7 +47,7 @@ fn positive_or(x: f32, negative: impl FnOnce() -> f32) -> f32 {
     if x >= 0.0 { x } else { negative() }
 }
 
-fn sigmoid(x: f32) -> f32 {
+pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-x))
 }
 
