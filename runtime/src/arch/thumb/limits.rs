@@ -1,6 +1,5 @@
 use super::super::{Channel, Store};
 use super::isa;
-use crate::format::Rounding;
 
 // The assembly reads channels by LDM.
 const _: () = assert!(size_of::<Channel>() == 16);
@@ -26,10 +25,7 @@ impl Limits {
 
 impl From<Store> for Limits {
     fn from(store: Store) -> Self {
-        let scale = match store.rounding {
-            Rounding::Single => isa::scale_single,
-            Rounding::Tflite => isa::scale_tflite,
-        };
+        let scale = isa::scale(store.rounding, (store.min, store.max) == (i8::MIN, i8::MAX));
         Self { min: store.min.into(), max: store.max.into(), scale }
     }
 }

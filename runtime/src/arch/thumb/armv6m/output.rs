@@ -1,6 +1,16 @@
 //! From sums to outputs without a 64-bit product: [`Channel::output`](super::super::super::Channel::output) in pieces of 16 bits.
 
+use super::super::limits::Function;
+use crate::format::Rounding;
 use core::arch::naked_asm;
+
+/// The function that takes sums to outputs.
+pub(in super::super) fn scale(rounding: Rounding, _full_range: bool) -> Function {
+    match rounding {
+        Rounding::Single => scale_single,
+        Rounding::Tflite => scale_tflite,
+    }
+}
 
 /// The sum `r0` times the multiplier with halves `r3` (low) and `r4`: leaves `high` and `mid` with
 /// `product >> 16 = (high << 16) + mid` in `r2` and `r6`, and uses `r1`. With a sum in `-2^30..2^30`, the sum's low half
@@ -43,13 +53,13 @@ macro_rules! shift_clamp {
 /// `r2 = output(r0)` of the channel with multiplier halves `r3` and `r4`, `r8` as `round`, `r9` as `shift`, between `r10`
 /// and `r11`. Uses `r1` and `r6`.
 #[unsafe(naked)]
-pub(in super::super) unsafe extern "C" fn scale_single() {
+unsafe extern "C" fn scale_single() {
     naked_asm!(multiply!(), "asrs r6, r6, #16", "adds r2, r2, r6", shift_clamp!())
 }
 
 /// As [`scale_single`]. Rounds by adding the last bit that is shifted out, and subtracts 1 of negative sums.
 #[unsafe(naked)]
-pub(in super::super) unsafe extern "C" fn scale_tflite() {
+unsafe extern "C" fn scale_tflite() {
     naked_asm!(
         multiply!(),
         "adds r2, r2, r2",

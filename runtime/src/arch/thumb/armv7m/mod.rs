@@ -9,7 +9,7 @@ mod strips;
 mod widen;
 
 pub(super) use block::{convolve_block, dot_patches};
-pub(super) use output::{keep, scale_single, scale_tflite};
+pub(super) use output::{keep, scale};
 pub(crate) use quads::fully_connect;
 pub(super) use strips::convolve_strips;
 pub(crate) use widen::clear_patch;
