@@ -4,7 +4,7 @@ use super::output::{enter, leave, output};
 use core::arch::naked_asm;
 
 /// Channels whose sums are held at a time.
-const CHANNELS: usize = 16;
+const CHANNELS: usize = 32;
 
 /// Groups of four inputs that are held ready at a time.
 const GROUPS: usize = 16;
@@ -47,18 +47,59 @@ pub(crate) fn fully_connect(x: &[i8], w: &[i8], channels: &[Channel], store: Sto
 /// last one. Then `x · w` is `V * f[0] + (V >> 8) * f[1] + (V >> 16) * f[2] + (V >> 24) * f[3]`, less 128 times the first
 /// three inputs: each factor but the first takes away what the lower ones add for its byte. Returns what is to be
 /// subtracted.
-#[inline(never)]
 fn ready(x: &[i8], factors: &mut [[i32; 4]]) -> i32 {
-    let mut sum = 0i32;
     let (words, tail) = x.as_chunks::<4>();
-    let mut last = [0; 4];
-    last.iter_mut().zip(tail).for_each(|(to, &from)| *to = from);
-    for (factors, x) in factors.iter_mut().zip(words.iter().chain([&last])) {
-        let [a, b, c, d] = x.map(i32::from);
-        *factors = [a, b - (a << 8), c - (b << 8), d - (c << 8)];
-        sum = sum.wrapping_add(a + b + c);
+    let Some((first, last)) = factors.split_at_mut_checked(words.len()) else { return 0 };
+    let mut sum = 0i32;
+    if !words.is_empty() {
+        let range = words.as_ptr_range();
+        // SAFETY: `first` has as many elements as `words`, and those are some.
+        sum = unsafe { ready_words(range.start, range.end, first.as_mut_ptr()) };
+    }
+    if let Some(last) = last.first_mut() {
+        let mut word = [0; 4];
+        word.iter_mut().zip(tail).for_each(|(to, &from)| *to = from);
+        // SAFETY: one of each.
+        sum = sum.wrapping_add(unsafe { ready_words(&word, (&raw const word).wrapping_add(1), last) });
     }
     sum << 7
+}
+
+/// Returns the sum of the first three elements of all words.
+///
+/// # Safety
+/// `x` and `end` are ends of a slice that is not empty; `factors` has as many elements.
+#[unsafe(naked)]
+unsafe extern "C" fn ready_words(x: *const [i8; 4], end: *const [i8; 4], factors: *mut [i32; 4]) -> i32 {
+    naked_asm!(
+        "push {{r4, r5, r6, r7, lr}}",
+        "mov r12, r1",
+        "movs r3, #0",
+        "1:",
+        "ldrb r4, [r0]",
+        "ldrb r5, [r0, #1]",
+        "ldrb r6, [r0, #2]",
+        "ldrb r7, [r0, #3]",
+        "adds r0, #4",
+        "sxtb r4, r4",
+        "sxtb r5, r5",
+        "sxtb r6, r6",
+        "sxtb r7, r7",
+        "adds r3, r3, r4",
+        "adds r3, r3, r5",
+        "adds r3, r3, r6",
+        "lsls r1, r6, #8",
+        "subs r7, r7, r1",
+        "lsls r1, r5, #8",
+        "subs r6, r6, r1",
+        "lsls r1, r4, #8",
+        "subs r5, r5, r1",
+        "stm r2!, {{r4, r5, r6, r7}}",
+        "cmp r0, r12",
+        "bne 1b",
+        "mov r0, r3",
+        "pop {{r4, r5, r6, r7, pc}}",
+    )
 }
 
 /// What the assembly reads.
