@@ -11,11 +11,13 @@ mod isa;
 #[path = "armv7m/mod.rs"]
 mod isa;
 
+mod add;
 mod block;
 mod limits;
 mod strips;
 mod widen;
 
+pub(crate) use add::add_tflite;
 pub(crate) use block::{convolve_block, dot_patches};
 pub(crate) use isa::clear_patch;
 pub(crate) use isa::fully_connect;

@@ -4,12 +4,14 @@
 //! `x0 + (x1 << 16)`. One multiplication with a weight then makes two products, of 17 bits at most. The upper one is read
 //! off by shifting with rounding, the lower one is known from the sum of both. Slots are written in order.
 
+mod add;
 mod block;
 mod output;
 mod quads;
 mod strips;
 mod widen;
 
+pub(super) use add::{add_terms, scale_sums};
 pub(super) use block::{convolve_block, dot_patches};
 pub(super) use output::{keep, scale};
 pub(crate) use quads::fully_connect;

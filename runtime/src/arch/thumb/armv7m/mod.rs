@@ -2,12 +2,14 @@
 //!
 //! Patches hold the elements of the four pixels, as `i16` each, one group after the other.
 
+mod add;
 mod block;
 mod output;
 mod quads;
 mod strips;
 mod widen;
 
+pub(super) use add::{add_terms, scale_sums};
 pub(super) use block::{convolve_block, dot_patches};
 pub(super) use output::{keep, scale};
 pub(crate) use quads::fully_connect;
