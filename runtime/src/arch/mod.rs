@@ -1,7 +1,7 @@
 //! Inner loops. Every file here exports the same safe functions; [`portable`] is the meaning, and the one that every
 //! target has.
 //!
-//! Two layouts of `i16` in scratch memory are shared by all of them, as `u32` words of two elements, the first one low:
+//! Two layouts of `i16` in scratch memory are shared by most of them, as `u32` words of two elements, the first one low:
 //!
 //! - *patches* hold the inputs of [`SLOTS`] output pixels of a convolution. Each four elements `k..k + 4` of all pixels
 //!   take eight words: elements `k` and `k + 2` of every pixel, then elements `k + 1` and `k + 3` of every pixel, which is
@@ -13,6 +13,9 @@
 mod arm_dsp;
 mod channel;
 mod portable;
+#[cfg(kernel_thumb)]
+#[allow(unsafe_code, reason = "assembly; each use says why it is sound")]
+mod thumb;
 
 #[cfg(kernel_arm_dsp)]
 pub(crate) use arm_dsp::{
@@ -20,9 +23,16 @@ pub(crate) use arm_dsp::{
 };
 pub(crate) use channel::{Channel, ShiftBase, Store};
 pub(crate) use portable::multiply_add_offset_i8;
-#[cfg(not(kernel_arm_dsp))]
+#[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 pub(crate) use portable::{add_tflite, convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
-pub(crate) use portable::{convolve_strips, dot_patches, dot_quad, dot_strips};
+#[cfg(not(kernel_thumb))]
+pub(crate) use portable::{clear_patch, dot_patches};
+pub(crate) use portable::{convolve_strips, dot_quad, dot_strips};
+#[cfg(kernel_thumb)]
+pub(crate) use thumb::{
+    add_tflite, clear_patch, convolve_block, convolve_quad, dot_patches, fully_connect, widen_patch, widen_rows,
+    widen_strip,
+};
 
 use crate::format::instruction::{DepthwiseConv2d, Multiplier};
 use core::ops::Range;
@@ -31,7 +41,7 @@ use core::ops::Range;
 pub(crate) const ALL_ROWS: bool = cfg!(kernel_arm_dsp);
 
 /// Computes all rows of a quad; `None`, with nothing done, where there is no kernel for that.
-#[cfg(not(kernel_arm_dsp))]
+#[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 #[inline]
 pub(crate) fn convolve_quad(_: &Quad<'_>, _: &mut crate::op::split::Split<'_>) -> Option<()> {
     None
@@ -108,7 +118,7 @@ pub(crate) struct Strips<'a> {
 }
 
 /// Four channels of a depthwise convolution.
-#[cfg_attr(not(kernel_arm_dsp), allow(dead_code, reason = "for kernels of all rows at once"))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), allow(dead_code, reason = "for kernels of all rows at once"))]
 #[derive(Clone, Copy)]
 pub(crate) struct Quad<'a> {
     pub op: &'a DepthwiseConv2d,
@@ -149,10 +159,4 @@ pub(crate) struct StripWindow {
     pub row_words: usize,
     /// Words from one kernel column's pixel to the next one's.
     pub column_words: usize,
-}
-
-/// Sets all elements of one pixel's patch to 0.
-#[inline]
-pub(crate) fn clear_patch(patches: &mut [u32], slot: usize) {
-    patches.iter_mut().skip(slot).step_by(SLOTS).for_each(|word| *word = 0);
 }

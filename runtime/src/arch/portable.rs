@@ -1,14 +1,17 @@
 //! Inner loops in plain Rust, for every target.
 //!
 //! Slices are read up to the shortest of them. Sums wrap; `check` keeps them inside `i32`.
-#![cfg_attr(kernel_arm_dsp, allow(dead_code, reason = "the oracle of the kernels that are used instead"))]
+#![cfg_attr(
+    any(kernel_arm_dsp, kernel_thumb),
+    allow(dead_code, reason = "the oracle of the kernels that are used instead")
+)]
 
 use super::{Addition, Block, Channel, Rect, SLOTS, Store, StripWindow, Strips, Term};
 use crate::fixed_point::requantize;
 
 /// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], x_zero_point: i8) {
     let elements: &mut [i16] = bytemuck::cast_slice_mut(patches);
     for (k, &x) in (k..).zip(x) {
@@ -21,8 +24,8 @@ pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], 
 }
 
 /// `y = output((a - za) * a_scale + (b - zb) * b_scale)`, every product rounded.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn add_tflite(addition: &Addition, a: &[i8], b: &[i8], y: &mut [i8]) {
     let store = addition.store;
     let term = |x: i8, Term { zero_point, scale }: Term| {
@@ -37,8 +40,8 @@ pub(crate) fn add_tflite(addition: &Addition, a: &[i8], b: &[i8], y: &mut [i8]) 
 }
 
 /// Writes `x - x_zero_point` of rows of `x` as elements of the patch in `slot`; those around them are 0.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect, x_zero_point: i8) {
     let (mut at, mut k) = (rect.x, rect.k);
     for _ in 0..rect.rows {
@@ -48,9 +51,15 @@ pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect,
     }
 }
 
+/// Sets all elements of one pixel's patch to 0.
+#[inline]
+pub(crate) fn clear_patch(patches: &mut [u32], slot: usize) {
+    patches.iter_mut().skip(slot).step_by(SLOTS).for_each(|word| *word = 0);
+}
+
 /// `y[p * y_stride + f] = output(dot(patch[p], filter[f]) + bias[f])` for the pixels `p` of a block and its channels `f`.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn convolve_block(block: &Block<'_>, y: &mut [i8], y_stride: usize) {
     for (f, channel) in block.channels.iter().enumerate() {
         let Some(row) = block.weights.get(f.wrapping_mul(block.row_bytes)..).and_then(|w| w.get(..block.row_bytes))
@@ -68,8 +77,8 @@ pub(crate) fn convolve_block(block: &Block<'_>, y: &mut [i8], y_stride: usize) {
 }
 
 /// `y[p * y_stride + c] = output(sum(x * tap) + bias[c])` for `count` outputs `p` of a row and four channels `c`.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn convolve_strips(strips: &Strips<'_>, y: &mut [i8], y_stride: usize, count: usize) {
     let biases = strips.channels.map(|c| c.bias);
     let (mut first, mut at) = (0usize, 0usize);
@@ -84,8 +93,8 @@ pub(crate) fn convolve_strips(strips: &Strips<'_>, y: &mut [i8], y_stride: usize
 }
 
 /// `y[o] = output(dot(x, w[o]) + bias[o])`; weights as [`dot_quad`] reads them, one quad after the other.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn fully_connect(x: &[i8], w: &[i8], channels: &[Channel], store: Store, y: &mut [i8]) {
     let quad_bytes = x.len().next_multiple_of(4).wrapping_mul(4);
     let mut at = 0usize;
@@ -101,8 +110,8 @@ pub(crate) fn fully_connect(x: &[i8], w: &[i8], channels: &[Channel], store: Sto
 }
 
 /// For every slot: `acc + sum(patch[k] * w[k])`. `w` is a multiple of 4 long.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
     let elements: &[i16] = bytemuck::cast_slice(patches);
     let mut sums = [acc; SLOTS];
@@ -118,8 +127,8 @@ pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
 }
 
 /// `acc[o] + sum(x[i] * w[o][i])` for four rows of weights, stored four inputs of each together.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn dot_quad(x: &[i8], w: &[i8], acc: [i32; 4]) -> [i32; 4] {
     let mut sums = acc;
     for (x, w) in x.chunks(4).zip(w.as_chunks::<16>().0) {
@@ -132,8 +141,8 @@ pub(crate) fn dot_quad(x: &[i8], w: &[i8], acc: [i32; 4]) -> [i32; 4] {
 }
 
 /// Writes `x - x_zero_point` of four channels as the two words of every pixel; pixels are `stride` bytes apart in `x`.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_point: i8) {
     let zero = i16::from(x_zero_point);
     for (pixel, at) in strip.as_chunks_mut::<2>().0.iter_mut().zip((0..).step_by(stride.max(1))) {
@@ -147,8 +156,8 @@ pub(crate) fn widen_strip(strip: &mut [u32], x: &[i8], stride: usize, x_zero_poi
 }
 
 /// For four channels: `acc + sum(x * w)` over the taps of a window; `x` starts at the first tap.
-#[cfg_attr(kernel_arm_dsp, inline(never))]
-#[cfg_attr(not(kernel_arm_dsp), inline)]
+#[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
+#[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn dot_strips(x: &[u32], w: &[u32], window: StripWindow, acc: [i32; 4]) -> [i32; 4] {
     let [mut s0, mut s1, mut s2, mut s3] = acc;
     let mut taps = w.as_chunks::<2>().0.iter();
@@ -231,7 +240,7 @@ mod tests {
     #[test]
     fn a_cleared_patch_gives_the_start() {
         let mut patches = [0x0001_0001; 16];
-        crate::arch::clear_patch(&mut patches, 2);
+        clear_patch(&mut patches, 2);
         let sums = dot_patches(&patches, &[1; 8], 3);
         assert_eq!(sums, [11, 11, 3, 11]);
     }

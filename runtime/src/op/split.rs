@@ -19,7 +19,7 @@ struct Place {
 }
 
 /// First elements of input, output and scratch memory, and how many there are.
-#[cfg(kernel_arm_dsp)]
+#[cfg(any(kernel_arm_dsp, kernel_thumb))]
 pub(crate) struct Places {
     pub x: *const i8,
     pub x_len: usize,
@@ -64,7 +64,7 @@ impl<'a> Split<'a> {
     }
 
     /// All three, for kernels in assembly that read and write by turns.
-    #[cfg(kernel_arm_dsp)]
+    #[cfg(any(kernel_arm_dsp, kernel_thumb))]
     pub fn places(&mut self) -> Places {
         let mut start = |place: &Place| {
             let side = if place.above { &mut *self.above } else { &mut *self.below };
