@@ -37,7 +37,7 @@ pub(crate) use thumb::{
 use crate::format::instruction::{DepthwiseConv2d, Multiplier};
 use core::ops::Range;
 
-/// True if [`convolve_quad`] is there; else rows are computed one by one.
+/// True if [`convolve_quad`] does every quad; else rows are computed one by one where it does not.
 pub(crate) const ALL_ROWS: bool = cfg!(kernel_arm_dsp);
 
 /// Computes all rows of a quad; `None`, with nothing done, where there is no kernel for that.

@@ -26,14 +26,15 @@ pub(super) fn strips<O: Ops>(
         let ready = layout.tap_words <= 2 * Channel::MAX_TAPS && scales.prepare(channel, &mut channels).is_some();
         place_taps(op, &layout, memory, weights.get(channel..)?)?;
         let quad = Quad { op, strips: &layout, channel, channels: &channels, store: scales.store() };
-        // A kernel of all rows does the rest where there is one.
-        if !ready && !O::KERNELS.contains(Kernel::AnyFactor) {
-            return None;
-        } else if !ready {
+        if !ready {
+            if !O::KERNELS.contains(Kernel::AnyFactor) {
+                return None;
+            }
             rows(&quad, memory, Some(scales))?;
-        } else if arch::ALL_ROWS {
-            arch::convolve_quad(&quad, memory)?;
-        } else {
+        } else if arch::convolve_quad(&quad, memory).is_none() {
+            if arch::ALL_ROWS {
+                return None;
+            }
             rows(&quad, memory, None)?;
         }
         channel = channel.wrapping_add(4);
