@@ -6,8 +6,11 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::vec::Vec;
 
-/// What both decoders make of `bytes`: the value and how many bytes it took.
-fn both<'m, T: Decode<'m> + Deserialize<'m>>(bytes: &'m [u8]) -> (Option<(T, usize)>, Option<(T, usize)>) {
+/// A value and how many bytes it took.
+type Decoded<T> = Option<(T, usize)>;
+
+/// What our decoder and postcard's make of `bytes`.
+fn both<'m, T: Decode<'m> + Deserialize<'m>>(bytes: &'m [u8]) -> (Decoded<T>, Decoded<T>) {
     let mut reader = Reader::new(bytes);
     let ours = T::decode(&mut reader);
     let ours = (!reader.failed()).then(|| (ours, bytes.len() - reader.rest().len()));
