@@ -133,7 +133,7 @@ fn check(name: &str, options: &[&str], limit: u64) {
     let aligned = AlignedBytes::copy_of(&blob);
     let model = Model::load(&aligned).unwrap();
     let input_bytes = model.inputs()[0].bytes().unwrap() as usize;
-    let noise = |sample: usize| (0..input_bytes).map(|i| ((i + 31 * sample) * 2_654_435_761 >> 13) as u8).collect();
+    let noise = |sample: usize| (0..input_bytes).map(|i| (((i + 31 * sample) * 2_654_435_761) >> 13) as u8).collect();
     let samples: Vec<Vec<u8>> = (0..5).map(noise).collect();
     let expected = host_outputs(&blob, &samples).unwrap();
     let [input, output] = ["input", "output"].map(|name| folder.join(name));

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::vec::Vec;
 
 /// A value and how many bytes it took.
-type Read<T> = Option<(T, usize)>;
+type Decoded<T> = Option<(T, usize)>;
 
-/// What both decoders make of `bytes`.
-fn both<'m, T: Decode<'m> + Deserialize<'m>>(bytes: &'m [u8]) -> (Read<T>, Read<T>) {
+/// What our decoder and postcard's make of `bytes`.
+fn both<'m, T: Decode<'m> + Deserialize<'m>>(bytes: &'m [u8]) -> (Decoded<T>, Decoded<T>) {
     let mut reader = Reader::new(bytes);
     let ours = T::decode(&mut reader);
     let ours = (!reader.failed()).then(|| (ours, bytes.len() - reader.rest().len()));
@@ -102,7 +102,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn every_kind_of_instruction_decodes_as_postcard_does(kind in 0u8..29, rest in bytes(90)) {
+    fn every_kind_of_instruction_decodes_as_postcard_does(kind in 0u8..28, rest in bytes(90)) {
         same_instruction(&[&[kind][..], &rest].concat());
     }
 
@@ -118,7 +118,7 @@ proptest! {
 fn what_postcard_writes_is_read() {
     #[derive(Serialize)]
     struct Ones(u8);
-    for kind in 0..28u8 {
+    for kind in 0..27u8 {
         for ones in [0u8, 1] {
             let bytes = [&postcard::to_stdvec(&Ones(kind)).unwrap()[..], &[ones; 120]].concat();
             same_instruction(&bytes);
