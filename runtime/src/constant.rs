@@ -8,7 +8,7 @@
 //! without having written outside the arena.
 //!
 //! ```
-//! use mote_runtime::Arena;
+//! use mote_runtime::{Arena, Kernel, Kernels, Ops};
 //! use mote_runtime::constant::{Engine, Memory, Port, Program};
 //! use mote_runtime::format::instruction::Lookup;
 //! use mote_runtime::format::{DType, Instruction, Rounding};
@@ -16,6 +16,10 @@
 //! static TABLE: [u8; 256] = [7; 256];
 //!
 //! enum Sevens {}
+//!
+//! impl Ops for Sevens {
+//!     const KERNELS: Kernels = Kernels::of(&[Kernel::Lookup]);
+//! }
 //!
 //! impl Program for Sevens {
 //!     const ARENA_BYTES: usize = 4;
@@ -27,7 +31,7 @@
 //!         &TABLE
 //!     }
 //!
-//!     fn run(memory: &mut Memory<'_>) {
+//!     fn run(memory: &mut Memory<'_, Self>) {
 //!         memory.run(&const { Instruction::Lookup(Lookup { x: 0, y: 0, len: 4, table: 0 }) });
 //!     }
 //! }
@@ -42,12 +46,12 @@
 use crate::error::EngineError;
 use crate::format::{DType, Instruction, Rounding, SECTION_ALIGN};
 use crate::op::{self, dispatch};
-use crate::ops::AllOps;
+use crate::ops::Ops;
 use bytemuck::Pod;
 use core::marker::PhantomData;
 
-/// A network as constants.
-pub trait Program {
+/// A network as constants. Its [`Ops`] are the kernels of its instructions, see [`Model::kernels`](crate::Model::kernels).
+pub trait Program: Ops + Sized {
     /// Bytes of arena that a run needs.
     const ARENA_BYTES: usize;
     /// How every requantization rounds.
@@ -61,10 +65,10 @@ pub trait Program {
     fn weights() -> &'static [u8];
 
     /// Hands every instruction to [`Memory::run`], in order.
-    fn run(memory: &mut Memory<'_>);
+    fn run(memory: &mut Memory<'_, Self>);
 
     /// Hands every instruction that has state to [`Memory::reset`].
-    fn reset(memory: &mut Memory<'_>) {
+    fn reset(memory: &mut Memory<'_, Self>) {
         let _ = memory;
     }
 }
@@ -86,20 +90,20 @@ pub struct Port {
 }
 
 /// What instructions work on.
-pub struct Memory<'a>(op::Memory<'static, 'a>);
+pub struct Memory<'a, O>(op::Memory<'static, 'a>, PhantomData<fn() -> O>);
 
-impl Memory<'_> {
+impl<O: Ops> Memory<'_, O> {
     /// Runs one instruction. With a constant, as `&const { … }`, only its kernel is linked.
     #[inline(always)]
     pub fn run(&mut self, instruction: &Instruction) {
-        let done = dispatch::run::<AllOps>(instruction, &mut self.0);
+        let done = dispatch::run::<O>(instruction, &mut self.0);
         debug_assert!(done.is_some(), "operands that cannot be fetched: {instruction:?}");
     }
 
     /// Sets the state of one instruction to its initial value.
     #[inline(always)]
     pub fn reset(&mut self, instruction: &Instruction) {
-        let done = dispatch::reset::<AllOps>(instruction, &mut self.0);
+        let done = dispatch::reset::<O>(instruction, &mut self.0);
         debug_assert!(done.is_some(), "state that cannot be fetched: {instruction:?}");
     }
 }
@@ -138,8 +142,8 @@ impl<'a, P: Program> Engine<'a, P> {
         P::run(&mut self.memory());
     }
 
-    fn memory(&mut self) -> Memory<'_> {
-        Memory(op::Memory { arena: &mut *self.arena, weights: P::weights(), rounding: P::ROUNDING })
+    fn memory(&mut self) -> Memory<'_, P> {
+        Memory(op::Memory { arena: &mut *self.arena, weights: P::weights(), rounding: P::ROUNDING }, PhantomData)
     }
 
     /// Input `index` as stored, if it is int8; else empty.

@@ -97,8 +97,10 @@ fn library(model: &Model) -> String {
         }
     }
     if !reset.is_empty() {
-        reset = format!("\n    fn reset(memory: &mut Memory<'_>) {{\n{reset}    }}\n");
+        reset = format!("\n    fn reset(memory: &mut Memory<'_, Self>) {{\n{reset}    }}\n");
     }
+    let kernels: Vec<String> = model.kernels().iter().map(|kernel| format!("Kernel::{kernel:?}")).collect();
+    let kernels = kernels.join(", ");
     let rounding = match model.rounding() {
         Rounding::Tflite => "Tflite",
         Rounding::Single => "Single",
@@ -109,6 +111,7 @@ fn library(model: &Model) -> String {
          #![forbid(unsafe_code)]\n\n\
          use mote_runtime::constant::{{Memory, Port, Program}};\n\
          use mote_runtime::format::{{DType, Instruction, Rounding}};\n\
+         use mote_runtime::{{Kernel, Kernels, Ops}};\n\
          #[allow(unused_imports, reason = \"a network uses some of them\")]\n\
          use mote_runtime::format::instruction::{{*, Biases::*, Factors::*, Operand::*, RowOrder::*, Unary::*}};\n\n\
          /// Bytes of arena that a run needs.\n\
@@ -121,6 +124,9 @@ fn library(model: &Model) -> String {
          /// The network.\n\
          #[derive(Clone, Copy, Debug)]\n\
          pub enum Network {{}}\n\n\
+         impl Ops for Network {{\n    \
+             const KERNELS: Kernels = Kernels::of(&[{kernels}]);\n\
+         }}\n\n\
          #[rustfmt::skip]\n\
          impl Program for Network {{\n    \
              const ARENA_BYTES: usize = ARENA_BYTES;\n    \
@@ -128,7 +134,7 @@ fn library(model: &Model) -> String {
              const INPUTS: &'static [Port] = &[{}];\n    \
              const OUTPUTS: &'static [Port] = &[{}];\n\n    \
              fn weights() -> &'static [u8] {{\n        WEIGHTS\n    }}\n\n    \
-             fn run(memory: &mut Memory<'_>) {{\n{run}    }}\n{reset}\
+             fn run(memory: &mut Memory<'_, Self>) {{\n{run}    }}\n{reset}\
          }}\n",
         one_line(meta.name),
         model.arena_bytes(),

@@ -182,7 +182,7 @@ impl Conv2d {
         let window = &self.window;
         (window.kernel_h, window.kernel_w, window.stride_h, window.stride_w) == (1, 1, 1, 1)
             && (window.pad_top, window.pad_left) == (0, 0)
-            && self.x_shape.w == self.y_shape.w
+            && (self.x_shape.h, self.x_shape.w) == (self.y_shape.h, self.y_shape.w)
     }
 
     /// Bytes of scratch memory: one patch of `i16` for each pixel of a block.

@@ -26,7 +26,8 @@ impl Distances {
             RowOrder::TopDown => -apart >= self.below,
             RowOrder::BottomUp => apart >= self.above,
         };
-        far_enough && apart.checked_rem(self.step) == Some(0)
+        // Offsets are 32 bits, and so is their distance; a 64-bit division would cost a kilobyte of flash.
+        far_enough && (apart.unsigned_abs() as u32).checked_rem(self.step as u32) == Some(0)
     }
 
     /// The order in which an output at `y` may overlap an input at `x`, if there is one.

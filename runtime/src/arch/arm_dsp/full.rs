@@ -1,6 +1,6 @@
 //! Fully connected layers.
 
-use super::super::{Channel, Store, portable};
+use super::super::{Channel, Store};
 use super::{clamp, cpu, single, tflite};
 use crate::format::Rounding;
 use core::arch::naked_asm;
@@ -17,47 +17,54 @@ struct Arguments {
     rounding: u32,
 }
 
-/// See [`portable::fully_connect`]. 20 instructions for 16 products, and about 11 an output.
+/// See [`fully_connect`](crate::arch::portable::fully_connect). 20 instructions for 16 products, and about 11 an output.
 #[inline(never)]
 pub(crate) fn fully_connect(x: &[i8], w: &[i8], channels: &[Channel], store: Store, y: &mut [i8]) {
-    let whole = channels.len() / 4 * 4;
-    let quad_bytes = x.len().wrapping_mul(4);
-    let all_weights = quad_bytes.wrapping_mul(channels.len().div_ceil(4));
-    let words = x.len().is_multiple_of(4) && w.as_ptr().addr().is_multiple_of(4);
-    let (Some((quads, rest)), Some((y, y_rest))) = (channels.split_at_checked(whole), y.split_at_mut_checked(whole))
+    let (words, tail) = x.as_chunks::<4>();
+    let quad_bytes = x.len().next_multiple_of(4).wrapping_mul(4);
+    let fits = quad_bytes.wrapping_mul(channels.len().div_ceil(4)) <= w.len() && channels.len() <= y.len();
+    if !fits || !w.as_ptr().addr().is_multiple_of(4) {
+        // The op's checks exclude it.
+        return;
+    }
+    // Whole quads at once, if no input is left over; then quad by quad.
+    let at_once = if tail.is_empty() { channels.len() / 4 * 4 } else { 0 };
+    let (Some((quads, rest)), Some((y, y_rest))) =
+        (channels.split_at_checked(at_once), y.split_at_mut_checked(at_once))
     else {
         return;
     };
-    if x.is_empty() || !words || all_weights > w.len() {
-        portable::fully_connect(x, w, quads, store, y);
-        let Some(w) = w.get(quad_bytes.wrapping_mul(whole / 4)..) else { return };
-        return portable::fully_connect(x, w, rest, store, y_rest);
-    }
     if !quads.is_empty() {
-        // SAFETY: there are `all_weights` and `whole` outputs, `words` holds.
-        unsafe { connect_quads(x, w.as_ptr(), quads, store, y) };
+        // SAFETY: the comparison above has shown that weights and outputs are there.
+        unsafe { connect_quads(words, w.as_ptr(), quads, store, y) };
     }
-    if !rest.is_empty() {
-        // A quad of which some outputs do not exist.
+    let Some(w) = w.get(quad_bytes.wrapping_mul(at_once / 4)..) else { return };
+    for ((channels, y), w) in rest.chunks(4).zip(y_rest.chunks_mut(4)).zip(w.chunks_exact(quad_bytes.max(1))) {
+        // Some outputs may not exist; the inputs left over are added to the biases.
         let (mut four, mut outputs) = ([Channel::default(); 4], [0; 4]);
-        four.iter_mut().zip(rest).for_each(|(channel, &of_rest)| *channel = of_rest);
-        let w = w.as_ptr().wrapping_add(quad_bytes.wrapping_mul(whole / 4));
-        // SAFETY: as above; the stored weights are those of whole quads.
-        unsafe { connect_quads(x, w, &four, store, &mut outputs) };
-        y_rest.iter_mut().zip(outputs).for_each(|(y, output)| *y = output);
+        let tails = w.get(words.len().wrapping_mul(16)..).unwrap_or_default().chunks(4);
+        for (channel, &of_rest) in four.iter_mut().zip(channels) {
+            *channel = of_rest;
+        }
+        for (channel, w) in four.iter_mut().zip(tails) {
+            let products = tail.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w));
+            channel.bias = channel.bias.wrapping_add(products.sum());
+        }
+        // SAFETY: `w` holds the weights of a quad, whose outputs are all there.
+        unsafe { connect_quads(words, w.as_ptr(), &four, store, &mut outputs) };
+        y.iter_mut().zip(outputs).for_each(|(y, output)| *y = output);
     }
 }
 
 /// # Safety
 /// There are four times as many channels as quads, at least four, as many outputs in `y`, and four weights for each
-/// product of a quad and an element of `x` from `w` on. `x` is not empty and a multiple of 4 long; `w` is aligned to 4,
-/// for LDM. `x` and `y` may lie anywhere.
-#[inline(always)]
-unsafe fn connect_quads(x: &[i8], w: *const i8, quads: &[Channel], store: Store, y: &mut [i8]) {
+/// product of a quad and an element of `x` from `w` on, which is aligned to 4, for LDM. `x` and `y` may lie anywhere.
+#[inline(never)]
+unsafe fn connect_quads(x: &[[i8; 4]], w: *const i8, quads: &[Channel], store: Store, y: &mut [i8]) {
     let (x, channels) = (x.as_ptr_range(), quads.as_ptr_range());
     let arguments = Arguments {
-        x: x.start,
-        x_end: x.end,
+        x: x.start.cast(),
+        x_end: x.end.cast(),
         weights: w,
         channels: channels.start,
         channels_end: channels.end,
@@ -121,7 +128,8 @@ unsafe extern "C" fn connect(arguments: &Arguments) {
         "ldr r9, [r6, #16]",
         "ldr r10, [r6, #32]",
         "ldr r11, [r6, #48]",
-        "sub lr, r2, r0",
+        "subs lr, r2, r0",
+        "beq 23f",
         // The loop is entered in the middle if the number of groups is odd.
         "tst lr, #4",
         "bne 22f",
@@ -131,6 +139,7 @@ unsafe extern "C" fn connect(arguments: &Arguments) {
         group!(),
         "cmp r0, r2",
         "bne 21b",
+        "23:",
         "ldr r6, [sp, #8]",
         "ldrd r2, r3, [sp, #16]",
         "cbnz r3, 41f",
