@@ -107,7 +107,7 @@ impl<'m, O: Ops> Model<'m, O> {
     pub fn kernels(&self) -> Kernels {
         let limits =
             Limits { arena_bytes: self.header.arena_bytes, weights: self.weights, rounding: self.program.rounding };
-        let needs = |instruction: Instruction| dispatch::needs(&instruction, &limits).unwrap_or(Kernels::of(&[]));
+        let needs = |instruction: Instruction| dispatch::needs(&instruction, &limits);
         self.instructions().map(needs).fold(Kernels::of(&[]), Kernels::union)
     }
 
@@ -258,7 +258,6 @@ fn check_instructions<O: Ops>(mut reader: Reader, count: u32, limits: &Limits) -
             None => return Err(refuse(Fault::Unsupported)),
             Some(instruction) => {
                 dispatch::check::<O>(instruction, limits).map_err(refuse)?;
-                dispatch::check_needs::<O>(instruction, limits).map_err(refuse)?;
                 has_state |= dispatch::has_state::<O>(instruction);
             }
         }

@@ -195,7 +195,7 @@ impl<'a> Filters<'a> {
     }
 }
 
-pub(crate) fn check(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
+pub(crate) fn check<O: Ops>(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
     let (x_shape, y_shape) = (op.x_shape, op.y_shape);
     op.window.check(x_shape, y_shape)?;
     let filter_len = check_groups(x_shape.c, y_shape.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
@@ -204,7 +204,7 @@ pub(crate) fn check(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
     }
     let row_bytes = op.row_bytes().ok_or(Fault::Shape)?;
     limits.weight_words(op.weights, product(&[y_shape.c, row_bytes])?)?;
-    op.requantize.check(y_shape.c, limits)?;
+    op.requantize.check::<O>(y_shape.c, row_bytes, limits)?;
     let x = limits.arena::<i8>(op.x, product(&[x_shape.h, x_shape.w, x_shape.c])?)?;
     let y = limits.arena::<i8>(op.y, product(&[y_shape.h, y_shape.w, y_shape.c])?)?;
     let scratch = limits.arena::<u32>(op.scratch, op.scratch_bytes().ok_or(Fault::Shape)? / 4)?;

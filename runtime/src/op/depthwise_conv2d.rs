@@ -120,7 +120,7 @@ fn spread(x: &[i8], times: NonZeroUsize) -> [i8; BLOCK] {
     repeated
 }
 
-pub(crate) fn check(op: &DepthwiseConv2d, limits: &Limits) -> Result<(), Fault> {
+pub(crate) fn check<O: Ops>(op: &DepthwiseConv2d, limits: &Limits) -> Result<(), Fault> {
     let (x, y) = (op.x_shape, op.y_shape);
     op.window.check(x, y)?;
     if x.c == 0 || y.c % x.c != 0 {
@@ -131,9 +131,12 @@ pub(crate) fn check(op: &DepthwiseConv2d, limits: &Limits) -> Result<(), Fault> 
         return Err(Fault::Shape);
     }
     limits.weight_words(op.weights, product(&[taps, y.c])?)?;
-    op.requantize.check(y.c, limits)?;
+    op.requantize.check::<O>(y.c, taps, limits)?;
     let x_span = limits.arena::<i8>(op.x, product(&[x.h, x.w, x.c])?)?;
     let y_span = limits.arena::<i8>(op.y, product(&[y.h, y.w, y.c])?)?;
+    if op.scratch_bytes == 0 && !O::KERNELS.contains(Kernel::DepthwiseDirect) {
+        return Err(Fault::Unsupported);
+    }
     let scratch = limits.arena::<u32>(op.scratch, op.scratch_bytes / 4)?;
     if op.scratch_bytes != 0 {
         if op.strip_bytes() != Some(op.scratch_bytes) {

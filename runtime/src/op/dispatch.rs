@@ -57,7 +57,7 @@ macro_rules! kernels {
         pub(crate) fn check<O: Ops>(instruction: &Instruction, limits: &Limits) -> Result<(), Fault> {
             match instruction {
                 $($(#[$cfg])* Instruction::$kind(op) if O::KERNELS.contains(Kernel::$kind) => {
-                    super::$($module)::+::check(op, limits)
+                    super::$($module)::+::check$(::<$ops>)?(op, limits)
                 })*
                 #[allow(unreachable_patterns)]
                 _ => Err(Fault::Unsupported),
@@ -111,34 +111,22 @@ kernels! {
     #[cfg(feature = "f32")] LstmF32 = 27 in f32::lstm;
 }
 
-/// Every kernel that the instruction needs: its own, and those of rare forms.
-pub(crate) fn needs(instruction: &Instruction, limits: &Limits) -> Result<Kernels, Fault> {
-    let mut kernels = Kernels::of(&[instruction.kernel()]);
-    let any_factor = match instruction {
+/// Every kernel that a checked instruction needs: its own, and those of rare forms.
+pub(crate) fn needs(instruction: &Instruction, limits: &Limits) -> Kernels {
+    let kernels = Kernels::of(&[instruction.kernel()]);
+    let (any_factor, direct) = match instruction {
         Instruction::Conv2d(op) => {
-            needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits)?
+            (needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits), false)
         }
         Instruction::DepthwiseConv2d(op) => {
-            if op.scratch_bytes == 0 {
-                kernels = kernels.with(Kernel::DepthwiseDirect);
-            }
             let taps = op.window.kernel_h.saturating_mul(op.window.kernel_w);
-            needs_any_factor(&op.requantize, op.y_shape.c, taps, limits)?
+            (needs_any_factor(&op.requantize, op.y_shape.c, taps, limits), op.scratch_bytes == 0)
         }
-        Instruction::FullyConnected(op) => needs_any_factor(&op.requantize, op.out_n, op.in_n, limits)?,
-        _ => false,
+        Instruction::FullyConnected(op) => (needs_any_factor(&op.requantize, op.out_n, op.in_n, limits), false),
+        _ => (false, false),
     };
-    Ok(if any_factor { kernels.with(Kernel::AnyFactor) } else { kernels })
-}
-
-/// `Ok` if the chosen kernels are all that the instruction needs.
-pub(crate) fn check_needs<O: Ops>(instruction: &Instruction, limits: &Limits) -> Result<(), Fault> {
-    const RARE: Kernels = Kernels::of(&[Kernel::AnyFactor, Kernel::DepthwiseDirect]);
-    if O::KERNELS.contains_all(RARE) || O::KERNELS.contains_all(needs(instruction, limits)?) {
-        Ok(())
-    } else {
-        Err(Fault::Unsupported)
-    }
+    let kernels = if any_factor { kernels.with(Kernel::AnyFactor) } else { kernels };
+    if direct { kernels.with(Kernel::DepthwiseDirect) } else { kernels }
 }
 
 /// As [`run`], of instructions that are only known when they run: one copy of all kernels, whoever calls it.

@@ -77,13 +77,13 @@ fn any(x: &[i8], weights: &[i8], scales: &Scales<'_>, first: usize, y: &mut [i8]
     Some(())
 }
 
-pub(crate) fn check(op: &FullyConnected, limits: &Limits) -> Result<(), Fault> {
+pub(crate) fn check<O: Ops>(op: &FullyConnected, limits: &Limits) -> Result<(), Fault> {
     if op.in_n > MAX_TAPS {
         return Err(Fault::Shape);
     }
     product(&[op.out_n, op.in_n])?;
     limits.weight_words(op.weights, op.weight_bytes().ok_or(Fault::Shape)?)?;
-    op.requantize.check(op.out_n, limits)?;
+    op.requantize.check::<O>(op.out_n, op.in_n, limits)?;
     let x = limits.arena::<i8>(op.x, product(&[op.rows, op.in_n])?)?;
     let y = limits.arena::<i8>(op.y, product(&[op.rows, op.out_n])?)?;
     x.disjoint(y)

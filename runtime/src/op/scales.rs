@@ -5,6 +5,8 @@ use crate::arch::{Channel, ShiftBase, Store};
 use crate::error::Fault;
 use crate::format::Rounding;
 use crate::format::instruction::{Biases, Factors, Multiplier, Requantize8};
+use crate::op::dispatch::Kernel;
+use crate::ops::{Kernels, Ops};
 
 /// [`Requantize8`] with its tables at hand.
 #[derive(Clone, Copy)]
@@ -126,41 +128,54 @@ pub(crate) fn store(value: i32, zero_point: i8, min: i8, max: i8) -> i8 {
     value.saturating_add(i32::from(zero_point)).max(i32::from(min)).min(i32::from(max)) as i8
 }
 
+/// No [`Kernel::AnyFactor`].
+enum Usual {}
+
+impl Ops for Usual {
+    const KERNELS: Kernels = Kernels::of(&[]);
+}
+
 /// True if some of the channels, with sums of `taps` products, have no form for kernels.
-pub(crate) fn needs_any_factor(
-    requantize: &Requantize8,
-    channels: u32,
-    taps: u32,
-    limits: &Limits,
-) -> Result<bool, Fault> {
-    let memory = Memory { arena: &mut [], weights: limits.weights, rounding: limits.rounding };
-    let scales = requantize.scales(channels, &memory).ok_or(Fault::WeightsBounds)?;
-    let mut one = [Channel::default()];
-    let mut all = 0..channels as usize;
-    let known = all.all(|channel| scales.prepare(channel, &mut one).is_some());
-    Ok(!known || taps as usize > Channel::MAX_TAPS)
+pub(crate) fn needs_any_factor(requantize: &Requantize8, channels: u32, taps: u32, limits: &Limits) -> bool {
+    requantize.check::<Usual>(channels, taps, limits) == Err(Fault::Unsupported)
 }
 
 impl Requantize8 {
-    pub(crate) fn check(&self, channels: u32, limits: &Limits) -> Result<(), Fault> {
+    /// Checks the tables of `channels` channels, whose sums have `taps` products.
+    pub(crate) fn check<O: Ops>(&self, channels: u32, taps: u32, limits: &Limits) -> Result<(), Fault> {
         parameter(self.min <= self.max)?;
+        let any = O::KERNELS.contains(Kernel::AnyFactor);
+        let base = ShiftBase::new(limits.rounding, 0);
+        let has_form = |multiplier: i32, shift: i8| any || Channel::default().scale(multiplier, shift, base).is_some();
+        let mut form = any || taps as usize <= Channel::MAX_TAPS;
         match self.biases {
-            Biases::I32(offset) => limits.weights::<i32>(offset, channels).map(|_| ())?,
+            Biases::I32(offset) => {
+                let biases: &[i32] = limits.weights(offset, channels)?;
+                form = form && (any || biases.iter().all(|&bias| Channel::small(bias).is_some()));
+            }
             Biases::I16(offset) => limits.weights::<i16>(offset, channels).map(|_| ())?,
         }
         match self.factors {
-            Factors::One(factor) => factor.check(),
+            Factors::One(factor) => {
+                factor.check()?;
+                form = form && has_form(factor.multiplier, factor.shift);
+            }
             Factors::Each { multipliers, shifts } => {
                 let multipliers: &[i32] = limits.weights(multipliers, channels)?;
                 let shifts: &[i8] = limits.weights(shifts, channels)?;
-                let mut pairs = multipliers.iter().zip(shifts);
-                pairs.try_for_each(|(&multiplier, &shift)| Multiplier { multiplier, shift }.check())
+                for (&multiplier, &shift) in multipliers.iter().zip(shifts) {
+                    Multiplier { multiplier, shift }.check()?;
+                    form = form && has_form(multiplier, shift);
+                }
             }
             Factors::Packed { words, shift } => {
                 limits.weights::<u32>(words, channels)?;
-                parameter((-28..=30).contains(&shift))
+                parameter((-28..=30).contains(&shift))?;
+                // The least and the largest shift have a form, and so have those between.
+                form = form && has_form(1, shift) && has_form(1, shift.saturating_sub(3));
             }
         }
+        if form { Ok(()) } else { Err(Fault::Unsupported) }
     }
 
     pub(crate) fn scales<'m>(&self, channels: u32, memory: &Memory<'m, '_>) -> Option<Scales<'m>> {

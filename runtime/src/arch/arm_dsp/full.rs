@@ -42,13 +42,13 @@ pub(crate) fn fully_connect(x: &[i8], w: &[i8], channels: &[Channel], store: Sto
     for ((channels, y), w) in rest.chunks(4).zip(y_rest.chunks_mut(4)).zip(w.chunks_exact(quad_bytes.max(1))) {
         // Some outputs may not exist; the inputs left over are added to the biases.
         let (mut four, mut outputs) = ([Channel::default(); 4], [0; 4]);
-        let tails = w.get(words.len().wrapping_mul(16)..).unwrap_or_default().chunks(4);
+        let mut tails = w.get(words.len().wrapping_mul(16)..).unwrap_or_default();
         for (channel, &of_rest) in four.iter_mut().zip(channels) {
             *channel = of_rest;
-        }
-        for (channel, w) in four.iter_mut().zip(tails) {
-            let products = tail.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w));
-            channel.bias = channel.bias.wrapping_add(products.sum());
+            for (&x, &w) in tail.iter().zip(tails) {
+                channel.bias = channel.bias.wrapping_add(i32::from(x) * i32::from(w));
+            }
+            tails = tails.get(4..).unwrap_or_default();
         }
         // SAFETY: `w` holds the weights of a quad, whose outputs are all there.
         unsafe { connect_quads(words, w.as_ptr(), &four, store, &mut outputs) };
