@@ -27,12 +27,14 @@ run_lint() {
     done
 }
 
+# All targets in one call: cargo checks them side by side.
 run_nostd() {
-    local target
-    for target in $(sed -n '/^targets = \[/,/^\]/s/^ *"\(.*\)",/\1/p' rust-toolchain.toml); do
-        cargo check --release -p mote-runtime --target "$target" --no-default-features
-        cargo check --release -p mote-runtime --target "$target" --features half
-    done
+    local targets
+    targets=$(sed -n '/^targets = \[/,/^\]/s/^ *"\(.*\)",/--target \1/p' rust-toolchain.toml)
+    # shellcheck disable=SC2086 # options without blanks
+    cargo check --release -p mote-runtime $targets --no-default-features
+    # shellcheck disable=SC2086
+    cargo check --release -p mote-runtime $targets --features half
     cargo check --release -p mote-runtime --target thumbv7em-none-eabihf --features defmt,half
 }
 
