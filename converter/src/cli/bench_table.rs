@@ -141,7 +141,7 @@ fn notes(job: &Job) -> anyhow::Result<Vec<String>> {
         resolutions.join(", ")
     ));
     notes.push("arena: what a run writes, activations and scratch; nothing else is kept in RAM per model".into());
-    notes.push("code: the board's whole image without the model: every kernel, and the measuring application".into());
+    notes.push("code: the board's image without the model: the kernels that the model uses, the loader with its checks, and the measuring application".into());
     notes.push("loading: Model::load, with its checks and checksums, and Engine::new".into());
     notes.push("input: one sample of pseudo-random bytes; outputs are compared with the host's, byte for byte".into());
     if let Some(model) = &job.cycles {
