@@ -42,7 +42,7 @@ impl<'m, O: Ops> Model<'m, O> {
     /// As [`Model::load`], with the kernels that `O` chooses.
     ///
     /// # Errors
-    /// As [`Model::load`]; an instruction whose kernel is not chosen is [`Fault::Unsupported`](crate::Fault::Unsupported).
+    /// As [`Model::load`]; an instruction whose kernel is not chosen is [`Fault::Unsupported`].
     #[inline(never)]
     pub fn load_for(bytes: &'m [u8]) -> Result<Self, LoadError> {
         let header = Header::read(bytes)?;

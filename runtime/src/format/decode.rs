@@ -1,4 +1,4 @@
-//! Reading what [`write`](super::write) has encoded: postcard's wire format, without `serde`.
+//! Reading what `format::write` has encoded: postcard's wire format, without `serde`.
 //!
 //! The encoding is postcard's to the byte, and a test holds this file to it. Derived decoders return every field as a
 //! `Result` and copy each struct several times; here a [`Reader`] remembers that it has failed, so that reading a field

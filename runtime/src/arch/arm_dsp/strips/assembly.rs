@@ -1,0 +1,306 @@
+//! All rows of four channels: the loops, and what they keep in memory.
+
+use super::super::{cpu, single, tflite};
+use core::arch::naked_asm;
+use core::mem::{offset_of, size_of};
+
+/// What the assembly copies to its stack and works with. Pairs that it loads together come first.
+#[repr(C)]
+pub struct Frame {
+    /// First pixel that the next output reads, and the taps in the order of the ring's rows.
+    pub pixel: *const u32,
+    pub taps: *const u32,
+    pub row_bytes: usize,
+    pub kernel_rows: usize,
+    pub column_bytes: usize,
+    pub columns: usize,
+    pub step_bytes: usize,
+    pub y_stride: usize,
+    pub y: *mut i8,
+    pub channels: *const crate::arch::Channel,
+    /// Outputs in a row, and those left of it.
+    pub count: usize,
+    pub left: usize,
+    /// Not 0 for `Rounding::Tflite`.
+    pub tflite: u32,
+    /// 0 for three columns side by side in three rows, 1 for one column, 2 for any number.
+    pub columns_kind: u32,
+    /// Rows of outputs left.
+    pub rows: u32,
+    /// Bytes from the end of a row of outputs to the start of the next.
+    pub y_turn: isize,
+    pub ring: *mut u32,
+    pub ring_end: *mut u32,
+    /// Where the next row goes.
+    pub fill: *mut u32,
+    pub taps_first: *const u32,
+    /// Bytes of the taps of as many rows as lie between rows of outputs, and of all.
+    pub taps_step: usize,
+    pub taps_all: usize,
+    /// Next row of the input.
+    pub x: *const i8,
+    pub x_row_step: isize,
+    pub x_stride: usize,
+    /// Columns of the input that are read.
+    pub width: usize,
+    /// Bytes of padding in front of them in a row of the ring.
+    pub pad_bytes: usize,
+    /// Rows of padding before the next row of the input, and rows of the input left.
+    pub pad_rows: usize,
+    pub x_rows: usize,
+    /// Rows to load before the next outputs, and before later ones.
+    pub load: usize,
+    pub load_later: usize,
+    /// The zero point, negative, in both halves.
+    pub less: u32,
+    pub biases: [i32; 4],
+    /// From the last row that an output reads, of three, to the next output.
+    pub step_back: isize,
+    pub spare: [u32; 3],
+}
+
+const _: () = assert!(size_of::<Frame>() == 5 * 8 * 4);
+
+/// Four channels of a pixel, `$x` bytes behind `r0`, times their weights, `$w` bytes behind `r1`, to `r8` to `r11`.
+macro_rules! tap {
+    ($x:literal, $w:literal) => {
+        concat!(
+            "ldrd r2, r3, [r0, #",
+            $x,
+            "]\n",
+            "ldrd r4, r5, [r1, #",
+            $w,
+            "]\n",
+            "smlabb r8, r2, r4, r8\n",
+            "smlatt r10, r2, r4, r10\n",
+            "smlabb r9, r3, r5, r9\n",
+            "smlatt r11, r3, r5, r11\n",
+        )
+    };
+}
+
+/// An output of the channel at `r7`, stored `$at` bytes behind `r6`.
+macro_rules! output {
+    ($how:ident, $sum:literal, $at:literal) => {
+        concat!("ldm r7!, {{r2, r3, r4, r5}}\n", $how!($sum, "r2"), "strb ", $sum, ", [r6, #", $at, "]\n")
+    };
+}
+
+/// The outputs of four sums in `r8` to `r11`, of the channels at `r7`, stored at `r6`. Changes `r2` to `r5`.
+macro_rules! outputs {
+    () => {
+        concat!(
+            "ldr r2, [sp, #{tflite}]\n",
+            "cbnz r2, 40f\n",
+            output!(single, "r8", "0"),
+            output!(single, "r9", "1"),
+            output!(single, "r10", "2"),
+            output!(single, "r11", "3"),
+            "b 41f\n",
+            "40:\n",
+            output!(tflite, "r8", "0"),
+            output!(tflite, "r9", "1"),
+            output!(tflite, "r10", "2"),
+            output!(tflite, "r11", "3"),
+            "41:\n",
+            "sub r7, r7, #64\n",
+        )
+    };
+}
+
+/// Row by row of outputs: loads the rows of the input that it needs and are not in the ring yet, then computes.
+#[unsafe(naked)]
+pub unsafe extern "C" fn convolve(frame: &Frame) {
+    naked_asm!(
+        cpu!(),
+        "push {{r4-r11, lr}}",
+        "sub sp, sp, #160",
+        "mov r1, sp",
+        "ldm r0!, {{r2-r9}}",
+        "stm r1!, {{r2-r9}}",
+        "ldm r0!, {{r2-r9}}",
+        "stm r1!, {{r2-r9}}",
+        "ldm r0!, {{r2-r9}}",
+        "stm r1!, {{r2-r9}}",
+        "ldm r0!, {{r2-r9}}",
+        "stm r1!, {{r2-r9}}",
+        "ldm r0!, {{r2-r9}}",
+        "stm r1!, {{r2-r9}}",
+        "10:",
+        "ldr r0, [sp, #{load}]",
+        "11:",
+        "ldr r1, [sp, #{fill}]",
+        "ldr r2, [sp, #{pad_bytes}]",
+        "ldr r3, [sp, #{width}]",
+        "ldr r4, [sp, #{pad_rows}]",
+        "add r2, r2, r1",
+        "cbnz r4, 13f",
+        "ldr r4, [sp, #{x_rows}]",
+        "cbz r4, 14f",
+        "subs r4, r4, #1",
+        "str r4, [sp, #{x_rows}]",
+        "ldr r5, [sp, #{x}]",
+        "ldr r6, [sp, #{x_row_step}]",
+        "add r6, r6, r5",
+        "str r6, [sp, #{x}]",
+        "ldr r6, [sp, #{x_stride}]",
+        "ldr r7, [sp, #{less}]",
+        "12:",
+        "ldr r8, [r5]",
+        "add r5, r5, r6",
+        "sxtab16 r9, r7, r8, ror #8",
+        "sxtab16 r8, r7, r8",
+        "strd r8, r9, [r2], #8",
+        "subs r3, r3, #1",
+        "bne 12b",
+        "b 16f",
+        "13:",
+        "subs r4, r4, #1",
+        "str r4, [sp, #{pad_rows}]",
+        "14:",
+        "movs r4, #0",
+        "movs r5, #0",
+        "15:",
+        "strd r4, r5, [r2], #8",
+        "subs r3, r3, #1",
+        "bne 15b",
+        "16:",
+        "ldr r4, [sp, #{row_bytes}]",
+        "ldr r5, [sp, #{ring_end}]",
+        "add r1, r1, r4",
+        "cmp r1, r5",
+        "bne 17f",
+        "ldr r1, [sp, #{ring}]",
+        "17:",
+        "str r1, [sp, #{fill}]",
+        "subs r0, r0, #1",
+        "bne 11b",
+        "ldr r0, [sp, #{load_later}]",
+        "str r0, [sp, #{load}]",
+        "ldr r0, [sp, #{ring}]",
+        "ldr lr, [sp, #{count}]",
+        "ldrd r6, r7, [sp, #{y}]",
+        "ldr r2, [sp, #{columns_kind}]",
+        "cmp r2, #0",
+        "bne 19f",
+        // Three rows of three columns: nothing but the next output changes from one to the next.
+        "ldr r1, [sp, #{taps}]",
+        "ldr r12, [sp, #{row_bytes}]",
+        "21:",
+        "ldrd r8, r9, [sp, #{biases}]",
+        "ldrd r10, r11, [sp, #({biases} + 8)]",
+        tap!("0", "0"),
+        tap!("8", "8"),
+        tap!("16", "16"),
+        "add r0, r0, r12",
+        tap!("0", "24"),
+        tap!("8", "32"),
+        tap!("16", "40"),
+        "add r0, r0, r12",
+        tap!("0", "48"),
+        tap!("8", "56"),
+        tap!("16", "64"),
+        outputs!(),
+        "ldr r2, [sp, #{step_back}]",
+        "ldr r3, [sp, #{y_stride}]",
+        "add r0, r0, r2",
+        "add r6, r6, r3",
+        "subs lr, lr, #1",
+        "bne 21b",
+        "b 52f",
+        "19:",
+        "str r0, [sp, #{pixel}]",
+        "str lr, [sp, #{left}]",
+        "20:",
+        "ldrd r0, r1, [sp, #{pixel}]",
+        "ldr r2, [sp, #{columns_kind}]",
+        "ldrd r12, lr, [sp, #{row_bytes}]",
+        "ldrd r8, r9, [sp, #{biases}]",
+        "ldrd r10, r11, [sp, #({biases} + 8)]",
+        "cmp r2, #1",
+        "bne 60f",
+        "22:",
+        tap!("0", "0"),
+        "add r0, r0, r12",
+        "add r1, r1, #8",
+        "subs lr, lr, #1",
+        "bne 22b",
+        "30:",
+        outputs!(),
+        "ldrd r2, r3, [sp, #{step_bytes}]",
+        "ldr r0, [sp, #{pixel}]",
+        "ldr r1, [sp, #{left}]",
+        "add r6, r6, r3",
+        "add r0, r0, r2",
+        "str r0, [sp, #{pixel}]",
+        "subs r1, r1, #1",
+        "str r1, [sp, #{left}]",
+        "bne 20b",
+        "52:",
+        "ldr r0, [sp, #{y_turn}]",
+        "add r6, r6, r0",
+        "str r6, [sp, #{y}]",
+        // The ring's first row meets an earlier row of the kernel than before, or the last one.
+        "ldr r1, [sp, #{taps}]",
+        "ldrd r2, r3, [sp, #{taps_step}]",
+        "ldr r4, [sp, #{taps_first}]",
+        "subs r1, r1, r2",
+        "cmp r1, r4",
+        "bhs 51f",
+        "add r1, r1, r3",
+        "51:",
+        "str r1, [sp, #{taps}]",
+        "ldr r0, [sp, #{rows}]",
+        "subs r0, r0, #1",
+        "str r0, [sp, #{rows}]",
+        "bne 10b",
+        "add sp, sp, #160",
+        "pop {{r4-r11, pc}}",
+        // Any number of columns.
+        "60:",
+        "push {{r0, lr}}",
+        "ldrd r12, lr, [sp, #({column_bytes} + 8)]",
+        "61:",
+        tap!("0", "0"),
+        "add r0, r0, r12",
+        "add r1, r1, #8",
+        "subs lr, lr, #1",
+        "bne 61b",
+        "pop {{r0, lr}}",
+        "ldr r12, [sp, #{row_bytes}]",
+        "add r0, r0, r12",
+        "subs lr, lr, #1",
+        "bne 60b",
+        "b 30b",
+        pixel = const offset_of!(Frame, pixel),
+        taps = const offset_of!(Frame, taps),
+        row_bytes = const offset_of!(Frame, row_bytes),
+        column_bytes = const offset_of!(Frame, column_bytes),
+        step_bytes = const offset_of!(Frame, step_bytes),
+        y = const offset_of!(Frame, y),
+        count = const offset_of!(Frame, count),
+        left = const offset_of!(Frame, left),
+        tflite = const offset_of!(Frame, tflite),
+        columns_kind = const offset_of!(Frame, columns_kind),
+        biases = const offset_of!(Frame, biases),
+        step_back = const offset_of!(Frame, step_back),
+        y_stride = const offset_of!(Frame, y_stride),
+        rows = const offset_of!(Frame, rows),
+        y_turn = const offset_of!(Frame, y_turn),
+        ring = const offset_of!(Frame, ring),
+        ring_end = const offset_of!(Frame, ring_end),
+        fill = const offset_of!(Frame, fill),
+        taps_first = const offset_of!(Frame, taps_first),
+        taps_step = const offset_of!(Frame, taps_step),
+        x = const offset_of!(Frame, x),
+        x_row_step = const offset_of!(Frame, x_row_step),
+        x_stride = const offset_of!(Frame, x_stride),
+        width = const offset_of!(Frame, width),
+        pad_bytes = const offset_of!(Frame, pad_bytes),
+        pad_rows = const offset_of!(Frame, pad_rows),
+        x_rows = const offset_of!(Frame, x_rows),
+        load = const offset_of!(Frame, load),
+        load_later = const offset_of!(Frame, load_later),
+        less = const offset_of!(Frame, less),
+    )
+}
