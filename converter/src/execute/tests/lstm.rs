@@ -18,7 +18,7 @@ fn literal(x: &Nd, operands: &[Nd], cell_clip: f64) -> Nd {
     let (mut cell, mut hidden, mut data) = (vec![0.0; units], vec![0.0; units], Vec::new());
     for step in 0..steps {
         let mut row = Vec::new();
-        for unit in 0..units {
+        for (unit, cell) in cell.iter_mut().enumerate() {
             let sum = |gate: usize| {
                 let [w, r, b] = &operands[2 + 3 * gate..][..3] else { panic!() };
                 let from_x: f64 = (0..in_n).map(|i| real(x, step * in_n + i) * real(w, unit * in_n + i)).sum();
@@ -27,8 +27,8 @@ fn literal(x: &Nd, operands: &[Nd], cell_clip: f64) -> Nd {
             };
             let [input, forget, candidate, output] = [sum(0), sum(1), sum(2), sum(3)];
             let added = sigmoid(input) * candidate.tanh();
-            cell[unit] = (sigmoid(forget) * cell[unit] + added).clamp(-cell_clip, cell_clip);
-            row.push(sigmoid(output) * cell[unit].tanh());
+            *cell = (sigmoid(forget) * *cell + added).clamp(-cell_clip, cell_clip);
+            row.push(sigmoid(output) * cell.tanh());
         }
         data.extend(row.iter().map(|&y| y as f32));
         hidden = row;
