@@ -35,7 +35,7 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
         && strips.middle.end <= strips.window.row_words
         && strips.middle.start <= strips.middle.end
         && width <= x_shape.w as usize;
-    let some = width > 0 && y_h > 0 && y_shape.w > 0 && strips.tap_words > 0;
+    let some = y_h > 0 && y_shape.w > 0 && strips.tap_words > 0;
     if !fits || !some || kernel_h == 0 {
         return None;
     }
@@ -48,6 +48,8 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
         let until = read.saturating_sub(window.pad_top as usize);
         (until.saturating_sub(x_h), x_h.min(until))
     };
+    // Where outputs read padding only, every row is loaded as one of padding, whose first column is written.
+    let (start, width, x_rows) = if width == 0 { (0, 1, 0) } else { (strips.middle.start, width, x_rows) };
     let row_bytes = strips.window.row_words.wrapping_mul(4);
     let taps = places.scratch.cast_const();
     let ring = places.scratch.wrapping_add(strips.ring_start);
@@ -86,7 +88,7 @@ pub(crate) fn convolve_quad(quad: &Quad<'_>, memory: &mut Split<'_>) -> Option<(
         x_row_step: if top_down { x_row_bytes as isize } else { (x_row_bytes as isize).wrapping_neg() },
         x_stride: c,
         width,
-        pad_bytes: strips.middle.start.wrapping_mul(4),
+        pad_bytes: start.wrapping_mul(4),
         pad_rows,
         x_rows,
         load: kernel_h,

@@ -17,6 +17,10 @@ pub(super) fn strips<O: Ops>(
     weights: &[i8],
     scales: &Scales<'_>,
 ) -> Option<()> {
+    // Kernels in assembly rely on it, and programs of constants have not been checked.
+    if op.strip_bytes() != Some(op.scratch_bytes) {
+        return None;
+    }
     let layout = layout(op)?;
     let c = op.x_shape.c as usize;
     let mut channels = [Channel::default(); 4];
