@@ -29,12 +29,12 @@ pub trait Ops {
 pub enum AllOps {}
 
 impl Ops for AllOps {
-    const KERNELS: Kernels = Kernels(u32::MAX);
+    const KERNELS: Kernels = Kernels(u64::MAX);
 }
 
 /// A set of kernels, known at compile time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernels(u32);
+pub struct Kernels(u64);
 
 impl Kernels {
     /// The set of these.
@@ -77,8 +77,8 @@ impl Kernels {
 }
 
 impl Kernel {
-    pub(crate) const fn bit(self) -> u32 {
-        1 << self as u32
+    pub(crate) const fn bit(self) -> u64 {
+        1 << self as u64
     }
 }
 

@@ -20,9 +20,9 @@ macro_rules! kernels {
             $($kind = $index,)*
             /// Convolutions and fully connected layers with a factor of about a half and more or below `2^-24`, a bias of
             /// `2^29` and more, or more than 16384 products in a sum.
-            AnyFactor = 30,
+            AnyFactor = 62,
             /// Depthwise convolutions without scratch memory.
-            DepthwiseDirect = 31,
+            DepthwiseDirect = 63,
         }
 
         impl Kernel {
