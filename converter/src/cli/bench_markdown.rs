@@ -63,16 +63,16 @@ fn by_core(title: &str, figures: &Figures, rivals: &[Figures], figure: Figure) -
                     format!("{} {}", number(theirs), times(theirs, ours)).trim().to_owned()
                 })
                 .collect();
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} |",
-                if index == 0 { model } else { "" },
-                program.name,
-                cells.join(" | ")
-            );
+            text += &row(model, program, index, &cells);
         }
     }
     text
+}
+
+/// A line of a table; only the first of a model names it.
+fn row(model: &str, program: &Figures, index: usize, cells: &[String]) -> String {
+    let model = if index == 0 { model } else { "" };
+    format!("| {model} | {} | {} |\n", program.name, cells.join(" | "))
 }
 
 fn per_mac(figures: &Figures) -> String {
@@ -114,13 +114,7 @@ fn memory(figures: &Figures, rivals: &[Figures]) -> String {
                 format!("{} {}", number(theirs), times(theirs, figure(ours).filter(|_| index > 0))).trim().to_owned()
             };
             let cells: Vec<String> = figures.into_iter().zip(&columns).map(cell).collect();
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} |",
-                if index == 0 { model } else { "" },
-                program.name,
-                cells.join(" | ")
-            );
+            text += &row(model, program, index, &cells);
         }
     }
     text
