@@ -8,6 +8,8 @@ mod block;
 mod full;
 mod rows;
 mod strips;
+mod tile_inputs;
+mod tiles;
 mod widen;
 
 pub(crate) use add::add_tflite;
@@ -15,6 +17,8 @@ pub(crate) use block::convolve_block;
 pub(crate) use full::fully_connect;
 pub(crate) use rows::widen_rows;
 pub(crate) use strips::convolve_quad;
+pub(crate) use tile_inputs::transform_inputs;
+pub(crate) use tiles::convolve_tiles;
 pub(crate) use widen::{widen_patch, widen_strip};
 
 use super::Store;
