@@ -206,6 +206,7 @@ pub(super) fn options(
             IoLayout::Nhwc => PortLayout::Stored,
         },
         plan: args.budget.plan_options(),
+        flash: args.budget.flash(if args.strip { 0 } else { name_bytes(args) }),
         emit: EmitOptions {
             model_version: args.model_version,
             half_weights: args.precision == Precision::F16,
@@ -214,6 +215,13 @@ pub(super) fn options(
         },
         self_test_vectors: args.self_test,
     })
+}
+
+/// Bytes that the name of the network and its accuracy may add to a file at most, as they are found out last.
+fn name_bytes(args: &Args) -> u32 {
+    let stem = args.model.file_stem().map_or(0, |stem| stem.to_string_lossy().len());
+    let name = args.name.as_ref().map_or(0, String::len);
+    u32::try_from(stem.max(name)).unwrap_or(u32::MAX).saturating_add(16)
 }
 
 /// Types of the inputs and of the outputs in the arena. Integers of the source are int8 there.

@@ -3,7 +3,7 @@
 use super::Target;
 use super::kernel::Kernel;
 use crate::ir::{Graph, Node, Op};
-use mote_runtime::format::instruction::{Conv2d, DepthwiseConv2d, Hwc};
+use mote_runtime::format::instruction::{Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc};
 
 /// Multiply-accumulates of `node`: of convolutions, fully connected layers and per-channel scaling; 0 for the rest.
 pub fn macs(graph: &Graph, node: &Node) -> u64 {
@@ -32,6 +32,8 @@ pub fn macs(graph: &Graph, node: &Node) -> u64 {
 pub enum Way {
     /// Patches of several pixels from scratch memory, all channels.
     Im2col,
+    /// Tiles of 2x2 outputs by Winograd's F(2x2, 3x3), of transformed inputs in scratch memory.
+    Winograd,
     /// Depthwise, four channels at a time from scratch memory.
     Strips,
     /// Depthwise, straight from the input.
@@ -41,10 +43,12 @@ pub enum Way {
 /// Arithmetic of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Multiply-accumulates.
+    /// Products that are computed.
     pub macs: u64,
     /// Results.
     pub outputs: u64,
+    /// Elements of transformed inputs.
+    pub transformed: u64,
     /// How.
     pub way: Way,
 }
@@ -54,6 +58,7 @@ impl Cost {
     pub fn of(kernel: &Kernel) -> Self {
         match kernel {
             Kernel::Conv2d(op) => Self::conv2d(op),
+            Kernel::Winograd(op) => Self::conv2d_winograd(op),
             Kernel::Depthwise(op) => Self::depthwise_conv2d(op),
         }
     }
@@ -64,6 +69,18 @@ impl Cost {
         Self::new(op.y_shape, &per_output, Way::Im2col)
     }
 
+    /// Of a convolution by Winograd's F(2x2, 3x3): what is computed for tiles that stick out counts.
+    pub fn conv2d_winograd(op: &Conv2dWinograd) -> Self {
+        let positions = Conv2dWinograd::POSITIONS;
+        let groups = [op.y_shape.h.div_ceil(2), op.y_shape.w.div_ceil(2 * Conv2dWinograd::TILES)];
+        let tiles = product(&groups).saturating_mul(Conv2dWinograd::TILES.into());
+        let transformed = product(&[op.x_shape.c.next_multiple_of(4), positions]).saturating_mul(tiles);
+        let out_c = op.y_shape.c.next_multiple_of(2);
+        let outputs = tiles.saturating_mul(product(&[4, out_c]));
+        let macs = transformed.saturating_mul(out_c.into());
+        Self { macs, outputs, transformed, way: Way::Winograd }
+    }
+
     /// Of a convolution channel by channel.
     pub fn depthwise_conv2d(op: &DepthwiseConv2d) -> Self {
         let way = if op.scratch_bytes > 0 { Way::Strips } else { Way::Direct };
@@ -71,31 +88,41 @@ impl Cost {
     }
 
     fn new(y: Hwc, per_output: &[u32], way: Way) -> Self {
-        let product = |sizes: &[u32]| sizes.iter().fold(1, |n: u64, &size| n.saturating_mul(size.into()));
         let outputs = product(&[y.h, y.w, y.c]);
-        Self { macs: outputs.saturating_mul(product(per_output)), outputs, way }
+        Self { macs: outputs.saturating_mul(product(per_output)), outputs, transformed: 0, way }
     }
 
     /// An estimate of the instructions that it takes, for comparing choices.
     pub fn instructions(self, target: Target) -> u64 {
-        let Rate { per_mac, per_output } = Rate::of(target, self.way);
-        (self.macs.saturating_mul(per_mac) / 100).saturating_add(self.outputs.saturating_mul(per_output))
+        let Rate { per_mac, per_output, per_transformed } = Rate::of(target, self.way);
+        let hundredths =
+            self.macs.saturating_mul(per_mac).saturating_add(self.transformed.saturating_mul(per_transformed));
+        (hundredths / 100).saturating_add(self.outputs.saturating_mul(per_output))
     }
 }
 
-/// Instructions: hundredths for each product, and for each result.
+fn product(sizes: &[u32]) -> u64 {
+    sizes.iter().fold(1, |n: u64, &size| n.saturating_mul(size.into()))
+}
+
+/// Instructions: hundredths for each product and each transformed input, and whole ones for each result.
 struct Rate {
     per_mac: u64,
     per_output: u64,
+    per_transformed: u64,
 }
 
 impl Rate {
     /// Fitted to what `mote bench` counts for the layers of KWS, VWW and IC (MLPerf Tiny, int8) on emulated Cortex-M4,
     /// M3 and M0+; within a quarter for layers of a thousand results and more. A host counts as a Cortex-M3.
     fn of(target: Target, way: Way) -> Self {
-        let rate = |per_mac, per_output| Self { per_mac, per_output };
+        let rate = |per_mac, per_output| Self { per_mac, per_output, per_transformed: 0 };
+        let winograd = |per_mac, per_output, per_transformed| Self { per_mac, per_output, per_transformed };
         match (target, way) {
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Im2col) => rate(93, 24),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Winograd) => winograd(70, 26, 260),
+            (Target::CortexM3 | Target::Host, Way::Winograd) => winograd(200, 50, 1000),
+            (Target::CortexM0Plus, Way::Winograd) => winograd(400, 100, 2000),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Strips) => rate(200, 17),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Direct) => rate(2000, 34),
             (Target::CortexM3 | Target::Host, Way::Im2col) => rate(694, 58),
@@ -115,7 +142,7 @@ mod tests {
     /// The first depthwise layer of VWW that halves its map.
     #[test]
     fn estimates_are_near_what_was_counted() {
-        let cost = |way| Cost { macs: 82_944, outputs: 9_216, way };
+        let cost = |way| Cost { macs: 82_944, outputs: 9_216, transformed: 0, way };
         let near = |target, way, counted: u64| {
             let estimate = cost(way).instructions(target);
             assert!(estimate.abs_diff(counted) < counted / 4, "{target}, {way:?}: {estimate}, counted {counted}");
