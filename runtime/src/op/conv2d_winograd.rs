@@ -6,6 +6,7 @@ use crate::error::Fault;
 use crate::format::instruction::{Conv2dWinograd, RowOrder};
 use crate::op::dispatch::Kernel;
 use crate::ops::Ops;
+use core::ops::Range;
 
 /// Tiles side by side, and the columns of outputs that they have.
 const TILES: u32 = Conv2dWinograd::TILES;
@@ -42,6 +43,7 @@ pub(crate) fn conv2d_winograd<O: Ops>(
     let pixel = y_shape.c as usize;
     let row_bytes = pixel.wrapping_mul(y_shape.w as usize);
     let tile_rows = y_shape.h.div_ceil(2);
+    let mut filters = Filters { in_c, weights, scales, prepared: [Channel::default(); CHANNELS], ready: 0..0 };
     for step in 0..tile_rows {
         let row = match op.order {
             RowOrder::TopDown => step,
@@ -58,8 +60,7 @@ pub(crate) fn conv2d_winograd<O: Ops>(
             let columns = y_shape.w.wrapping_sub(column).min(COLUMNS) as usize;
             let (v, y) = memory.scratch_y()?;
             let at = row_bytes.wrapping_mul(row as usize).wrapping_add(pixel.wrapping_mul(column as usize));
-            let y = Output { y: y.get_mut(at..)?, pixel, row: row_bytes, rows, columns };
-            Filters { inputs: TransformedTiles { v, in_c }, weights, scales }.apply::<O>(pixel, y)?;
+            filters.apply::<O>(v, Output { y: y.get_mut(at..)?, pixel, row: row_bytes, rows, columns })?;
             column = column.wrapping_add(COLUMNS);
         }
     }
@@ -80,26 +81,34 @@ struct Output<'a> {
     columns: usize,
 }
 
-/// The filters of a layer and the inputs of a group of tiles.
+/// The filters of a layer, some of whose channels are ready.
 struct Filters<'a> {
-    inputs: TransformedTiles<'a>,
+    /// Input channels that the weights have.
+    in_c: usize,
     weights: &'a [i16],
     scales: &'a Scales<'a>,
+    prepared: [Channel; CHANNELS],
+    /// Which ones these are.
+    ready: Range<usize>,
 }
 
 impl Filters<'_> {
-    /// Computes all `channels` of a group of tiles.
+    /// Computes all channels of a group of tiles with the transformed inputs `v`.
     #[inline(never)]
-    fn apply<O: Ops>(&self, channels: usize, to: Output<'_>) -> Option<()> {
-        let mut prepared = [Channel::default(); CHANNELS];
+    fn apply<O: Ops>(&mut self, v: &[u32], to: Output<'_>) -> Option<()> {
+        let (channels, inputs) = (to.pixel, TransformedTiles { v, in_c: self.in_c });
         let mut weights = self.weights;
         let mut first = 0;
         while first < channels {
-            let ready = prepared.get_mut(..channels.wrapping_sub(first).min(CHANNELS))?;
+            let count = channels.wrapping_sub(first).min(CHANNELS);
+            let range = first..first.wrapping_add(count);
+            let prepared = self.prepared.get_mut(..count)?;
             let y = to.y.get_mut(first..)?;
-            if self.scales.prepare(first, ready).is_some() {
-                let tiles = Tiles { inputs: self.inputs, weights, channels: ready, store: self.scales.store() };
-                let count = tiles.channels.len();
+            if self.ready != range {
+                self.ready = if self.scales.prepare(first, prepared).is_some() { range } else { 0..0 };
+            }
+            if !self.ready.is_empty() {
+                let tiles = Tiles { inputs, weights, channels: prepared, store: self.scales.store() };
                 if (to.rows, to.columns) == (2, COLUMNS as usize) {
                     arch::convolve_tiles(&tiles, y, to.pixel, to.row);
                 } else {
@@ -114,14 +123,14 @@ impl Filters<'_> {
                     }
                 }
             } else if O::KERNELS.contains(Kernel::AnyFactor) {
-                let count = ready.len();
-                self.apply_any(first, count, weights, y, (to.pixel, to.row), (to.rows, to.columns))?;
+                let places = ((to.pixel, to.row), (to.rows, to.columns));
+                self.apply_any(&inputs, first, count, weights, y, places)?;
             } else {
                 return None;
             }
             first = first.wrapping_add(CHANNELS);
             if first < channels {
-                weights = weights.get(self.inputs.filter_elements().wrapping_mul(CHANNELS / 2)..)?;
+                weights = weights.get(inputs.filter_elements().wrapping_mul(CHANNELS / 2)..)?;
             }
         }
         Some(())
@@ -132,16 +141,16 @@ impl Filters<'_> {
     #[inline(never)]
     fn apply_any(
         &self,
+        inputs: &TransformedTiles<'_>,
         first: usize,
         count: usize,
         weights: &[i16],
         y: &mut [i8],
-        (pixel, row): (usize, usize),
-        (rows, columns): (usize, usize),
+        ((pixel, row), (rows, columns)): ((usize, usize), (usize, usize)),
     ) -> Option<()> {
-        let pairs = weights.chunks(self.inputs.filter_elements().max(1));
+        let pairs = weights.chunks(inputs.filter_elements().max(1));
         let mut channel = 0usize;
-        for sums in pairs.flat_map(|weights| arch::sum_tiles(&self.inputs, weights)).take(count) {
+        for sums in pairs.flat_map(|weights| arch::sum_tiles(inputs, weights)).take(count) {
             let bias = self.scales.bias(first.wrapping_add(channel))?;
             let across = (0..).step_by(pixel.max(1)).take(columns);
             let sums = sums.iter().flat_map(|&[a, b, c, d]| [[a, c], [b, d]]);

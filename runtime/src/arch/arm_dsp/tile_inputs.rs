@@ -69,8 +69,9 @@ pub(crate) fn transform_inputs(input: &TileInput<'_>, v: &mut [u32]) {
         // many fours of channels in each, and that their 16 positions are inside `v`. LDR takes any address on these cores.
         unsafe { transform(&Arguments { x, columns, before, quads: in_place, ..arguments }) };
     }
+    let mut stage = [0; ROWS * COLUMNS];
     for quad in in_place..channels.div_ceil(4) {
-        let stage = stage(input, quad);
+        fill(&mut stage, input, quad);
         let (x, v) = (stage.as_ptr().cast(), arguments.v.wrapping_add(quad.wrapping_mul(8)));
         // SAFETY: as above, of the stage, whose rows are whole and whose pixels are four bytes.
         unsafe { transform(&Arguments { x, row: 4 * COLUMNS, pixel: 4, v, ..arguments }) };
@@ -79,29 +80,28 @@ pub(crate) fn transform_inputs(input: &TileInput<'_>, v: &mut [u32]) {
 
 /// Four channels of what a group of tiles reads, the zero point where there is no input.
 #[inline(never)]
-fn stage(input: &TileInput<'_>, quad: usize) -> [u32; ROWS * COLUMNS] {
+fn fill(stage: &mut [u32; ROWS * COLUMNS], input: &TileInput<'_>, quad: usize) {
     let (width, channels) = (input.shape.w as usize, input.shape.c as usize);
-    let padding = [input.x_zero_point as u8; 4];
-    let mut stage = [u32::from_ne_bytes(padding); ROWS * COLUMNS];
+    let padding = u32::from_ne_bytes([input.x_zero_point as u8; 4]);
     let first = quad.wrapping_mul(4);
-    let count = channels.wrapping_sub(first).min(4);
+    let missing = first.wrapping_add(4).saturating_sub(channels) as u32;
+    let mask = u32::MAX.wrapping_shr(missing.wrapping_mul(8));
+    let padding_left = input.column.wrapping_neg().max(0) as usize;
+    let start = input.column.max(0) as usize;
     for (row, pixels) in stage.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
-        let Some(x) = input.row(row) else { continue };
-        for (column, pixel) in (0..).zip(pixels) {
-            let column = input.column.wrapping_add(column) as usize;
-            if column >= width {
-                continue;
-            }
-            let x = x.get(column.wrapping_mul(channels).wrapping_add(first)..).unwrap_or_default();
-            let mut bytes = padding;
-            match x.first_chunk::<4>() {
-                Some(&[a, b, c, d]) if count == 4 => bytes = [a as u8, b as u8, c as u8, d as u8],
-                _ => bytes.iter_mut().zip(x).take(count).for_each(|(byte, &x)| *byte = x as u8),
-            }
-            *pixel = u32::from_ne_bytes(bytes);
+        pixels.fill(padding);
+        let (Some(x), Some(pixels)) = (input.row(row), pixels.get_mut(padding_left..)) else { continue };
+        let mut at = start.wrapping_mul(channels).wrapping_add(first);
+        for pixel in pixels.iter_mut().take(width.saturating_sub(start)) {
+            let x = x.get(at..).unwrap_or_default();
+            let word = match x.first_chunk::<4>() {
+                Some(&x) => u32::from_le_bytes(bytemuck::cast(x)),
+                None => x.iter().rev().fold(0, |word, &x| word << 8 | u32::from(x as u8)),
+            };
+            *pixel = word & mask | padding & !mask;
+            at = at.wrapping_add(channels);
         }
     }
-    stage
 }
 
 /// A tile of a row of positions, from the columns `$a` to `$d`, each as a word of two channels and one of the other two:
