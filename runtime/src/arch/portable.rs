@@ -9,7 +9,7 @@
 mod winograd;
 
 pub(crate) use winograd::sum_tiles;
-#[cfg(not(kernel_arm_dsp))]
+#[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
 pub(crate) use winograd::{convolve_tiles, transform_inputs};
 
 use super::{Addition, Block, Channel, Rect, SLOTS, Store, StripWindow, Strips, Term};

@@ -8,8 +8,6 @@ mod block;
 mod full;
 mod rows;
 mod strips;
-mod tile_inputs;
-mod tiles;
 mod widen;
 
 pub(crate) use add::add_tflite;
@@ -17,8 +15,6 @@ pub(crate) use block::convolve_block;
 pub(crate) use full::fully_connect;
 pub(crate) use rows::widen_rows;
 pub(crate) use strips::convolve_quad;
-pub(crate) use tile_inputs::transform_inputs;
-pub(crate) use tiles::convolve_tiles;
 pub(crate) use widen::{widen_patch, widen_strip};
 
 use super::Store;
@@ -114,4 +110,4 @@ macro_rules! cpu {
     };
 }
 
-use {cpu, single, tflite};
+pub(super) use {cpu, single, tflite};

@@ -1,8 +1,7 @@
-//! Winograd's convolution: inputs to transformed inputs.
+//! Inputs to transformed inputs.
 
 use super::super::TileInput;
-use super::cpu;
-use super::widen::less;
+use super::isa::{add, count_down, cpu, less, pack, sub, widen};
 use crate::format::instruction::Conv2dWinograd;
 use core::arch::naked_asm;
 
@@ -29,7 +28,8 @@ struct Arguments {
     position_bytes: usize,
 }
 
-/// See [`transform_inputs`](crate::arch::portable::transform_inputs). 40 instructions for a tile of a channel.
+/// See [`transform_inputs`](crate::arch::portable::transform_inputs). 40 instructions for a tile of a channel with the
+/// DSP extension, 70 without it.
 #[inline(never)]
 pub(crate) fn transform_inputs(input: &TileInput<'_>, v: &mut [u32]) {
     let (width, channels) = (input.shape.w as usize, input.shape.c as usize);
@@ -109,27 +109,27 @@ fn fill(stage: &mut [u32; ROWS * COLUMNS], input: &TileInput<'_>, quad: usize) {
 macro_rules! tile {
     ($a:literal $a2:literal, $b:literal $b2:literal, $c:literal $c2:literal, $d:literal $d2:literal, $at:literal, $odd:literal) => {
         concat!(
-            position!("sadd16", $b, $c, "r0", $at),
-            position!("sadd16", $b2, $c2, "r0", $odd),
-            position!("ssub16", $c, $b, "r1", $at),
-            position!("ssub16", $c2, $b2, "r1", $odd),
-            position!("ssub16", $a, $c, "r2", $at),
-            position!("ssub16", $a2, $c2, "r2", $odd),
-            position!("ssub16", $b, $d, "r3", $at),
-            position!("ssub16", $b2, $d2, "r3", $odd),
+            position!(add, $b, $c, "r0", $at),
+            position!(add, $b2, $c2, "r0", $odd),
+            position!(sub, $c, $b, "r1", $at),
+            position!(sub, $c2, $b2, "r1", $odd),
+            position!(sub, $a, $c, "r2", $at),
+            position!(sub, $a2, $c2, "r2", $odd),
+            position!(sub, $b, $d, "r3", $at),
+            position!(sub, $b2, $d2, "r3", $odd),
         )
     };
 }
 
 macro_rules! position {
-    ($how:literal, $x:literal, $y:literal, $to:literal, $at:literal) => {
-        concat!($how, " lr, ", $x, ", ", $y, "\n", "str lr, [", $to, ", #", $at, "]\n")
+    ($how:ident, $x:literal, $y:literal, $to:literal, $at:literal) => {
+        concat!($how!("lr", $x, $y), pack!(), "str lr, [", $to, ", #", $at, "]\n")
     };
 }
 
 /// Loops over fours of channels; for each, columns to rows of positions on the stack, then tiles.
 ///
-/// On the stack: the nine arguments, then of each of four rows of positions ten columns of two words.
+/// On the stack: the nine arguments, 36 the columns left, then of each of four rows of positions ten columns of two words.
 #[unsafe(naked)]
 unsafe extern "C" fn transform(arguments: &Arguments) {
     naked_asm!(
@@ -165,6 +165,7 @@ unsafe extern "C" fn transform(arguments: &Arguments) {
         "add r4, sp, #40",
         "add r12, r4, r12, lsl #3",
         "ldr lr, [sp, #16]",
+        "str lr, [sp, #36]",
         "ldm sp, {{r0, r1, r2, r3}}",
         "add r4, r0, #4",
         "str r4, [sp]",
@@ -176,28 +177,24 @@ unsafe extern "C" fn transform(arguments: &Arguments) {
         "add r10, r0, r1",
         "ldr r11, [r10, r1, lsl #1]",
         "add r0, r0, r2",
-        "sxtab16 r4, r3, r5",
-        "sxtab16 r5, r3, r5, ror #8",
-        "sxtab16 r6, r3, r7",
-        "sxtab16 r7, r3, r7, ror #8",
-        "sxtab16 r8, r3, r9",
-        "sxtab16 r9, r3, r9, ror #8",
-        "sxtab16 r10, r3, r11",
-        "sxtab16 r11, r3, r11, ror #8",
-        "ssub16 r4, r4, r8",
-        "ssub16 r5, r5, r9",
-        "ssub16 r10, r6, r10",
-        "ssub16 r11, r7, r11",
+        widen!("r4", "r5"),
+        widen!("r6", "r7"),
+        widen!("r8", "r9"),
+        widen!("r10", "r11"),
+        sub!("r4", "r4", "r8"),
+        sub!("r5", "r5", "r9"),
+        sub!("r10", "r6", "r10"),
+        sub!("r11", "r7", "r11"),
         "strd r10, r11, [r12, #240]",
         "strd r4, r5, [r12]",
-        "sadd16 r4, r6, r8",
-        "sadd16 r5, r7, r9",
-        "ssub16 r8, r8, r6",
-        "ssub16 r9, r9, r7",
+        add!("r4", "r6", "r8"),
+        add!("r5", "r7", "r9"),
+        sub!("r8", "r8", "r6"),
+        sub!("r9", "r9", "r7"),
         "strd r4, r5, [r12, #80]",
         "strd r8, r9, [r12, #160]",
         "add r12, r12, #8",
-        "subs lr, lr, #1",
+        count_down!(),
         "bne 21b",
         "add r12, sp, #40",
         "ldr r0, [sp, #24]",
