@@ -87,14 +87,14 @@ fn winograd(
 ) -> Result<(), EmitError> {
     let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
     let groups = n.size(shape.groups)?;
-    let weights = n.context.weights.add_i16_words(&winograd_filters(filters, shape.x_shape.c as usize));
     let Shape { x_shape, y_shape, window, .. } = shape;
     let order = RowOrder::TopDown;
-    let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize };
+    let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights: 0, x_zero_point, order, requantize };
     let op = plan::winograd_of(&op).ok_or_else(|| n.error("it has no form for Winograd's F(2x2, 3x3)"))?;
+    let weights = n.context.weights.add_i16_words(&winograd_filters(filters, x_shape.c as usize));
     let scratch = n.scratch(op.scratch_bytes().unwrap_or(0))?;
     let order = row_order((x, x_shape), (y, y_shape), || op.distances());
-    n.push(Instruction::Conv2dWinograd(Conv2dWinograd { scratch, order, ..op }));
+    n.push(Instruction::Conv2dWinograd(Conv2dWinograd { weights, scratch, order, ..op }));
     Ok(())
 }
 

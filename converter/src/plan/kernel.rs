@@ -168,3 +168,44 @@ pub fn window(kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2], pads
         pad_left: pads.left.try_into().ok()?,
     })
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A 3x3 convolution with a stride of 1.
+    pub fn conv2d_3x3(x: [u32; 3], y: [u32; 3], pad: u32) -> Conv2d {
+        let [x, y] = [x, y].map(|[h, w, c]| Hwc { h, w, c });
+        let window = Window {
+            kernel_h: 3,
+            kernel_w: 3,
+            stride_h: 1,
+            stride_w: 1,
+            dilation_h: 1,
+            dilation_w: 1,
+            pad_top: pad,
+            pad_left: pad,
+        };
+        match conv2d(x, y, window, 1) {
+            Kernel::Conv2d(op) => op,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn winograd_is_for_3x3_kernels_without_stride_dilation_and_groups() {
+        let op = conv2d_3x3([8, 8, 4], [8, 8, 4], 1);
+        assert!(winograd(&op).is_some());
+        let with = |edit: fn(&mut Conv2d)| {
+            let mut op = op;
+            edit(&mut op);
+            winograd(&op)
+        };
+        assert_eq!(with(|op| op.window.stride_w = 2), None);
+        assert_eq!(with(|op| op.window.dilation_h = 2), None);
+        assert_eq!(with(|op| op.window.kernel_h = 1), None);
+        assert_eq!(with(|op| op.groups = 2), None);
+        assert_eq!(with(|op| op.x_shape.c = 1821), None);
+        assert_eq!(with(|op| op.window.pad_left = 0).map(|op| (op.pad_top, op.pad_left)), Some((1, 0)));
+    }
+}

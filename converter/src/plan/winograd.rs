@@ -81,3 +81,83 @@ fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<(usize, Gain)> {
     });
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Activation, DType, Graph, Node, Op, Pads, Port, Tensor, ValueId};
+    use crate::plan::{Plan, plan_with};
+    use crate::quantize::{QuantGraph, Quantization};
+
+    /// 3x3 convolutions one after the other, of maps as large as the input; `channels` are those between them.
+    fn chain(size: usize, channels: &[usize]) -> QuantGraph {
+        let mut graph = Graph::default();
+        let shape = |c: usize| vec![1, size, size, c];
+        let mut x = graph.add_value("x", shape(channels[0]), DType::I8);
+        let port = |value: ValueId, c: usize| Port {
+            value,
+            name: "p".into(),
+            source_shape: shape(c),
+            source_dtype: DType::F32,
+            source_axes: vec![0, 1, 2, 3],
+        };
+        graph.inputs.push(port(x, channels[0]));
+        for (index, pair) in channels.windows(2).enumerate() {
+            let (in_c, out_c) = (pair[0], pair[1]);
+            let weights = Tensor::I8 { shape: vec![out_c, 3, 3, in_c], data: vec![1; out_c * 9 * in_c] };
+            let weights = graph.add_constant(format!("w{index}"), weights);
+            let y = graph.add_value(format!("y{index}"), shape(out_c), DType::I8);
+            let op = Op::Conv2d {
+                stride: [1, 1],
+                dilation: [1, 1],
+                pads: Pads { top: 1, left: 1, bottom: 1, right: 1 },
+                groups: 1,
+                activation: Activation::NONE,
+            };
+            graph.nodes.push(Node { name: format!("n{index}"), op, inputs: vec![x, weights], output: y });
+            x = y;
+        }
+        graph.outputs.push(port(x, *channels.last().unwrap()));
+        let one = Some(Quantization { scales: vec![1.0], zero_point: 0, axis: None });
+        let quantization = vec![one; graph.values.len()];
+        QuantGraph { graph, quantization }
+    }
+
+    fn planned(quant: &QuantGraph, extra_flash: u32, ram: Ram) -> Plan {
+        plan_with(quant.clone(), &PlanOptions { extra_flash, ram, ..PlanOptions::default() }).unwrap()
+    }
+
+    #[test]
+    fn flash_goes_to_the_layers_that_gain_most_for_a_byte() {
+        let quant = chain(16, &[8, 16, 64, 16]);
+        assert_eq!(planned(&quant, 0, Ram::Fastest).winograd, [false; 3]);
+        assert_eq!(planned(&quant, u32::MAX, Ram::Fastest).winograd, [true; 3]);
+        let options = PlanOptions::default();
+        let gains: Vec<Gain> = (0..3)
+            .map(|node| match Kernel::of(&quant.graph, &quant.graph.nodes[node]) {
+                Some(Kernel::Conv2d(op)) => Gain::of(&op, options.target).unwrap(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let for_a_byte = |gain: &Gain| gain.instructions as f64 / f64::from(gain.bytes);
+        let best = (0..3).max_by(|&a, &b| for_a_byte(&gains[a]).total_cmp(&for_a_byte(&gains[b]))).unwrap();
+        let chosen = planned(&quant, gains[best].bytes, Ram::Fastest).winograd;
+        assert_eq!(chosen, core::array::from_fn::<_, 3, _>(|node| node == best));
+        let least = gains.iter().map(|gain| gain.bytes).min().unwrap();
+        assert_eq!(planned(&quant, least - 1, Ram::Fastest).winograd, [false; 3]);
+    }
+
+    #[test]
+    fn budgets_of_ram_are_kept() {
+        let quant = chain(12, &[32, 32, 32]);
+        let smallest = planned(&quant, 0, Ram::Min).arena_bytes;
+        let fastest = planned(&quant, u32::MAX, Ram::Fastest);
+        assert!(fastest.winograd == [true; 2] && fastest.arena_bytes > smallest);
+        assert_eq!(planned(&quant, u32::MAX, Ram::Min).arena_bytes, smallest);
+        for budget in (smallest..=fastest.arena_bytes).step_by(256) {
+            assert!(planned(&quant, u32::MAX, Ram::Within(budget)).arena_bytes <= budget);
+        }
+        let enough = planned(&quant, u32::MAX, Ram::Within(fastest.arena_bytes));
+        assert_eq!((enough.winograd, enough.arena_bytes), (fastest.winograd, fastest.arena_bytes));
+    }
+}
