@@ -23,7 +23,7 @@ use import::{Format, ImportError, ImportOptions, Imported, Network, SourceInfo};
 use ir::{Graph, Tensor};
 use mote_runtime::format::Rounding;
 use passes::{PassError, PassReport};
-use plan::{Plan, PlanError, PlanOptions, PortLayout};
+use plan::{Flash, Plan, PlanError, PlanOptions, PortLayout};
 use quantize::{CalibrateOptions, QuantGraph, QuantizeError, QuantizeOptions, Ranges};
 use sha2::{Digest, Sha256};
 
@@ -42,8 +42,10 @@ pub struct BuildOptions {
     pub quantize: QuantizeOptions,
     /// Order of the ports' elements in the arena.
     pub layout: PortLayout,
-    /// What memory and time are traded for.
+    /// What memory and time are traded for. Its `extra_flash` follows from `flash`, unless that is the smallest.
     pub plan: PlanOptions,
+    /// What flash and time are traded for.
+    pub flash: Flash,
     /// Metadata, rounding, weights, self-test. The source's hash, and the calibration set's, are filled in.
     pub emit: EmitOptions,
     /// Calibration samples that become self-test vectors, after those in `emit.self_test`.
@@ -60,6 +62,7 @@ impl Default for BuildOptions {
             quantize: QuantizeOptions::default(),
             layout: PortLayout::default(),
             plan: PlanOptions::default(),
+            flash: Flash::default(),
             emit: EmitOptions::default(),
             self_test_vectors: 1,
         }
@@ -179,9 +182,7 @@ pub fn build(
     };
     let Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding } = lowered;
 
-    let plan = plan::plan_with(plan::with_port_layout(quant, options.layout), &options.plan)?;
-    events(Event::Planned(&plan));
-
+    let quant = plan::with_port_layout(quant, options.layout);
     let mut emit = EmitOptions { rounding, ..options.emit.clone() };
     emit.self_test.extend(calibration.spread(options.self_test_vectors).into_iter().cloned());
     if let Some(meta) = &mut emit.meta {
@@ -189,10 +190,33 @@ pub fn build(
         let calibrated = ranges.is_some() && !calibration.is_empty();
         meta.calibration_sha256 = if calibrated { calibration.sha256().to_vec() } else { Vec::new() };
     }
-    let emitted = emit::emit(&plan, &emit)?;
+    let (plan, emitted) = plan_and_emit(quant, options, &emit)?;
+    events(Event::Planned(&plan));
     events(Event::Emitted(&emitted));
 
     Ok(Built { graph, source: info, came_quantized, passes, cross_check, calibration, ranges, plan, emit, emitted })
+}
+
+/// Plans with the smallest weights; then, if flash may be given for speed, with as much as is left of it.
+fn plan_and_emit(quant: QuantGraph, options: &BuildOptions, emit: &EmitOptions) -> Result<(Plan, Emitted), BuildError> {
+    let with = |quant: QuantGraph, options: &PlanOptions| {
+        let plan = plan::plan_with(quant, options)?;
+        let emitted = emit::emit(&plan, emit)?;
+        Ok::<_, BuildError>((plan, emitted))
+    };
+    let bytes = match options.flash {
+        Flash::Smallest => return with(quant, &options.plan),
+        Flash::Max => return with(quant, &PlanOptions { extra_flash: u32::MAX, ..options.plan }),
+        Flash::Within(bytes) => bytes,
+    };
+    let smallest = with(quant.clone(), &PlanOptions { extra_flash: 0, ..options.plan })?;
+    let size = |emitted: &Emitted| u32::try_from(emitted.bytes.len()).unwrap_or(u32::MAX);
+    let extra_flash = bytes.saturating_sub(size(&smallest.1));
+    if extra_flash == 0 {
+        return Ok(smallest);
+    }
+    let fastest = with(quant, &PlanOptions { extra_flash, ..options.plan })?;
+    Ok(if size(&fastest.1) <= bytes { fastest } else { smallest })
 }
 
 /// A network with its stored types, and how it came to them.

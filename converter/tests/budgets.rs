@@ -62,6 +62,57 @@ fn a_budget_that_cannot_be_met_fails_with_1_and_says_what_to_do() {
     assert!(text.contains("does not fit: ") && text.contains("--ram gives 1,000") && text.contains("try: "), "{text}");
 }
 
+/// Kernels of its convolutions, each with what it tells of the choice.
+fn convolutions(file: &Path) -> Vec<(String, String)> {
+    let instructions = inspect(file, &[])["instructions"].as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let all = instructions.iter().map(|i| (text(&i["op"]), text(&i["kernel"])));
+    all.filter(|(op, _)| op.starts_with("conv2d")).collect()
+}
+
+#[test]
+fn flash_that_is_left_makes_layers_faster() {
+    let folder = tempfile::tempdir().unwrap();
+    let [small, fast, some] = ["small.mote", "fast.mote", "some.mote"].map(|name| folder.path().join(name));
+    let winograds = |file: &Path| convolutions(file).iter().filter(|(op, _)| op == "conv2d_winograd").count();
+    let bytes = |report: &Value| report["file_bytes"].as_u64().unwrap();
+
+    let smallest = bytes(&object(&convert(&small, &[]).success()));
+    assert_eq!(winograds(&small), 0, "the default is the smallest file");
+    let missed = convolutions(&small).into_iter().any(|(_, kernel)| kernel.contains("winograd would save"));
+    assert!(missed, "{:?}", convolutions(&small));
+
+    let largest = bytes(&object(&convert(&fast, &["--flash", "max"]).success()));
+    assert!(largest > smallest && winograds(&fast) > 0);
+    let told = convolutions(&fast).into_iter().find(|(op, _)| op == "conv2d_winograd").unwrap().1;
+    assert!(told.starts_with("winograd 2x2 (saves about ") && told.contains(" B of flash"), "{told}");
+    let converter = inspect(&fast, &[])["provenance"]["converter"].as_str().unwrap().to_owned();
+    assert!(converter.ends_with("(--flash max)"), "{converter}");
+
+    // Every budget is kept, and the last one is enough.
+    for budget in [smallest + 100, (smallest + largest) / 2, largest - 1, largest + 200] {
+        let report = object(&convert(&some, &["--flash", &budget.to_string()]).success());
+        assert!(bytes(&report) <= budget);
+        assert_eq!(winograds(&some) > 0, budget == largest + 200, "{budget}");
+    }
+
+    // The same outputs.
+    let scores = |file: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mote"));
+        let assert = command
+            .arg("eval")
+            .arg(file)
+            .arg("--data")
+            .arg(digits("test.csv"))
+            .args(["--scale", "1/16", "--json"])
+            .assert();
+        object(&assert.success())
+    };
+    let [before, after] = [scores(&small), scores(&fast)];
+    assert!(before["int8"]["confusion"].is_array());
+    assert_eq!(before["int8"], after["int8"]);
+}
+
 #[test]
 fn the_file_tells_how_it_was_planned() {
     let folder = tempfile::tempdir().unwrap();

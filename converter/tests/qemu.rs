@@ -7,6 +7,8 @@
 #[path = "qemu/goldens.rs"]
 mod goldens;
 mod support;
+#[path = "qemu/winograd.rs"]
+mod winograd;
 
 use mote::bench::{self, BenchError, Board, DeviceReport};
 use mote::data::{self, Dataset, InputSpec, LoadOptions};

@@ -244,7 +244,24 @@ fn softmax(case: &Case, at: &Layout) -> Instruction {
     Instruction::Softmax(Softmax { x: at.x, y: at.y, rows, depth, scale, diff_min: -(radius.floor() as i32) })
 }
 
-fn model(case: &Case) -> Small {
+/// The same by Winograd's F(2x2, 3x3), where it has such a form.
+fn winograd(instruction: Instruction, case: &Case, constants: &mut Constants) -> Option<Instruction> {
+    let Instruction::Conv2d(op) = instruction else { return None };
+    let Conv2d { x, y, scratch, x_shape, y_shape, window, x_zero_point, order, requantize, .. } = op;
+    let Window { pad_top, pad_left, .. } = window;
+    let weights = 0;
+    let op =
+        Conv2dWinograd { x, y, scratch, x_shape, y_shape, pad_top, pad_left, weights, x_zero_point, order, requantize };
+    if window != op.window() {
+        return None;
+    }
+    let filters = pack::winograd_filters(&signed(&case.bytes("weights")), x_shape.c as usize);
+    let weights = constants.push(&filters.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>());
+    Some(Instruction::Conv2dWinograd(Conv2dWinograd { weights, ..op }))
+}
+
+/// `None` if there is no such form.
+fn model(case: &Case, by_winograd: bool) -> Option<Small> {
     let at = layout(case);
     let mut constants = Constants::default();
     let instruction = match case.text("op") {
@@ -256,6 +273,7 @@ fn model(case: &Case) -> Small {
         "softmax" => softmax(case, &at),
         other => panic!("unknown op `{other}`"),
     };
+    let instruction = if by_winograd { winograd(instruction, case, &mut constants)? } else { instruction };
     let mut instructions = vec![instruction];
     if at.sum != at.y {
         instructions.push(add(case, &at, (at.y, "y_quantization"), (at.sum, "sum_quantization"), "sum_clamp"));
@@ -270,12 +288,12 @@ fn model(case: &Case) -> Small {
     model.program.rounding = Rounding::Tflite;
     model.program.inputs = ports(&inputs);
     model.program.outputs = ports(&[flat(at.sum, at.sum + case.bytes("y").len() as u32)]);
-    Small { instructions, weights: constants.0, arena_bytes: at.arena_bytes, ..model }
+    Some(Small { instructions, weights: constants.0, arena_bytes: at.arena_bytes, ..model })
 }
 
 /// How many output bytes differ from the file's, and the first of them.
-fn differences(case: &Case) -> (usize, Option<(usize, i8, i8)>) {
-    let bytes = model(case).bytes();
+fn differences(case: &Case, model: &Small) -> (usize, Option<(usize, i8, i8)>) {
+    let bytes = model.bytes();
     let model = Model::load(&bytes).unwrap_or_else(|e| panic!("{}: {e:?}", case.text("source")));
     let mut arena = AlignedBytes::zeroed(model.arena_bytes() as usize);
     let mut engine = Engine::new(model, &mut arena).unwrap();
@@ -306,15 +324,23 @@ fn files() -> Vec<PathBuf> {
 fn every_case_gives_the_reference_kernels_bytes() {
     let files = files();
     assert!(!files.is_empty(), "no .golden file");
-    let mut failures = Vec::new();
+    let (mut failures, mut winograds) = (Vec::new(), 0);
     for file in &files {
-        let (count, first) = differences(&Case::read(file));
-        if let Some((i, got, want)) = first {
-            failures.push(format!("{}: {count} bytes differ, byte {i} is {got}, not {want}", file.display()));
+        let case = Case::read(file);
+        let ways = [false, true].map(|by_winograd| model(&case, by_winograd));
+        winograds += usize::from(ways[1].is_some());
+        for model in ways.iter().flatten() {
+            let (count, first) = differences(&case, model);
+            if let Some((i, got, want)) = first {
+                let name = model.instructions[0].name();
+                failures
+                    .push(format!("{}: {name}: {count} bytes differ, byte {i} is {got}, not {want}", file.display()));
+            }
         }
     }
     assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), files.len(), failures.join("\n"));
-    println!("{} cases, no byte differs", files.len());
+    assert!(winograds > 0, "no case has a form for Winograd's convolution");
+    println!("{} cases, {winograds} also by Winograd's convolution, no byte differs", files.len());
 }
 
 #[test]

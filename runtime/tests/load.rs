@@ -2,7 +2,7 @@
 
 mod support;
 
-use mote_runtime::format::instruction::Biases;
+use mote_runtime::format::instruction::{Biases, Conv2dWinograd, Factors, Hwc, Requantize8, RowOrder};
 use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Section, with_signature};
 use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, LoadError, Model};
 use support::{Small, patched, small};
@@ -240,6 +240,54 @@ fn bad_instructions_are_refused_by_rule() {
     assert_eq!(conv(|c| c.requantize.biases = Biases::I32(146)), refused(Fault::Alignment));
     assert_eq!(conv(|c| c.x_shape.h = 0), refused(Fault::Shape));
     assert_eq!(conv(|c| (c.requantize.min, c.requantize.max) = (1, 0)), refused(Fault::Parameter));
+}
+
+#[test]
+fn winograd_convolutions_are_refused_by_rule() {
+    let good = Conv2dWinograd {
+        x: 0,
+        y: 72,
+        scratch: 144,
+        x_shape: Hwc { h: 6, w: 6, c: 2 },
+        y_shape: Hwc { h: 4, w: 4, c: 2 },
+        pad_top: 0,
+        pad_left: 0,
+        weights: 0,
+        x_zero_point: 5,
+        order: RowOrder::TopDown,
+        requantize: Requantize8 {
+            biases: Biases::I32(144),
+            factors: Factors::Each { multipliers: 172, shifts: 192 },
+            y_zero_point: 0,
+            min: -128,
+            max: 127,
+        },
+    };
+    let file = |edit: fn(&mut Conv2dWinograd)| {
+        let (mut small, mut op) = (small(), good);
+        edit(&mut op);
+        // The weights of two filters of four channels, and the scratch memory of four channels.
+        small.weights.resize(256, 0);
+        small.arena_bytes = 144 + 512;
+        small.instructions = vec![Instruction::Conv2dWinograd(op)];
+        small.bytes()
+    };
+    assert!(Model::load(&file(|_| ())).is_ok());
+    let refused = |edit, fault| assert_eq!(error_of(&file(edit)), LoadError::Instruction { index: 0, fault });
+    refused(|c| c.x = 600, Fault::ArenaBounds);
+    refused(|c| c.y = u32::MAX, Fault::ArenaBounds);
+    refused(|c| c.scratch = 148, Fault::ArenaBounds);
+    refused(|c| c.scratch = 142, Fault::Alignment);
+    refused(|c| c.scratch = 100, Fault::Overlap);
+    refused(|c| c.y = 48, Fault::Overlap);
+    refused(|c| c.weights = 4, Fault::WeightsBounds);
+    refused(|c| c.weights = 2, Fault::Alignment);
+    refused(|c| c.y_shape.h = 0, Fault::Shape);
+    refused(|c| c.pad_left = u32::MAX, Fault::Shape);
+    refused(|c| (c.x_shape, c.y_shape) = (Hwc { h: 1, w: 1, c: 1821 }, Hwc { h: 1, w: 1, c: 1 }), Fault::Parameter);
+    refused(|c| c.x_shape.c = u32::MAX, Fault::Parameter);
+    refused(|c| c.y_shape.c = u32::MAX, Fault::Shape);
+    refused(|c| (c.requantize.min, c.requantize.max) = (1, 0), Fault::Parameter);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::table::count;
 use crate::Built;
 use crate::inspect::Summary;
 use crate::ir::DType;
-use crate::plan::{PlanOptions, Ram, Target};
+use crate::plan::{Flash, PlanOptions, Ram, Target};
 use serde::Serialize;
 
 /// The options.
@@ -15,9 +15,10 @@ pub(super) struct BudgetArgs {
     /// [default: the fastest kernels, in the smallest arena for these].
     #[arg(long, value_name = "min|BYTES", value_parser = parse_ram)]
     ram: Option<Ram>,
-    /// Flash for the model file, in bytes (256000, 256K).
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
-    flash: Option<u32>,
+    /// Flash for the model file, in bytes (256000, 256K): what is left of it goes to layers that larger weights make
+    /// faster. Or `max` for as much as helps [default: the smallest weights].
+    #[arg(long, value_name = "BYTES|max", value_parser = parse_flash)]
+    flash: Option<Flash>,
     /// The core whose time counts where speed costs RAM: cortex-m0plus, cortex-m3, cortex-m4, cortex-m7, cortex-m33,
     /// host. The file runs on every core, with the same results [default: cortex-m4].
     #[arg(long, value_name = "CORE", value_parser = parse_target)]
@@ -26,6 +27,14 @@ pub(super) struct BudgetArgs {
 
 fn parse_ram(text: &str) -> Result<Ram, String> {
     if text == "min" { Ok(Ram::Min) } else { parse_bytes(text).map(Ram::Within).map_err(|e| format!("{e}, or `min`")) }
+}
+
+fn parse_flash(text: &str) -> Result<Flash, String> {
+    if text == "max" {
+        Ok(Flash::Max)
+    } else {
+        parse_bytes(text).map(Flash::Within).map_err(|e| format!("{e}, or `max`"))
+    }
 }
 
 /// `40000`, `40_000`, `40K` or `1M`: K and M are powers of 1024.
@@ -67,6 +76,14 @@ impl BudgetArgs {
         }
     }
 
+    /// The flash that layers may take to be faster, of which `reserved` bytes are for what is not known yet.
+    pub fn flash(&self, reserved: u32) -> Flash {
+        match self.flash.unwrap_or_default() {
+            Flash::Within(bytes) => Flash::Within(bytes.saturating_sub(reserved)),
+            other => other,
+        }
+    }
+
     /// The options as the file records them; empty if none were given.
     pub fn recorded(&self) -> String {
         let ram = self.ram.map(|ram| match ram {
@@ -74,8 +91,13 @@ impl BudgetArgs {
             Ram::Within(bytes) => format!("--ram {bytes}"),
             Ram::Min => "--ram min".into(),
         });
+        let flash = self.flash.map(|flash| match flash {
+            Flash::Smallest => String::new(),
+            Flash::Within(bytes) => format!("--flash {bytes}"),
+            Flash::Max => "--flash max".into(),
+        });
         let target = self.target.map(|target| format!("--target {target}"));
-        [ram, target].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        [ram, flash, target].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// Every budget that `built` does not meet.
@@ -92,7 +114,7 @@ impl BudgetArgs {
                 advice: ram_advice(built),
             });
         }
-        if let Some(budget_bytes) = self.flash
+        if let Some(Flash::Within(budget_bytes)) = self.flash
             && summary.file_bytes > budget_bytes
         {
             let parts = summary.sections.iter().map(|s| format!("{} {}", s.name, count(s.bytes.into())));
@@ -198,9 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn flash_is_max_or_bytes() {
+        assert_eq!(parse_flash("max"), Ok(Flash::Max));
+        assert_eq!(parse_flash("256K"), Ok(Flash::Within(256 << 10)));
+        assert!(parse_flash("min").unwrap_err().contains("`max`"));
+        let args = BudgetArgs { flash: Some(Flash::Within(1000)), ..BudgetArgs::default() };
+        assert_eq!((args.flash(40), BudgetArgs::default().flash(40)), (Flash::Within(960), Flash::Smallest));
+    }
+
+    #[test]
     fn options_are_recorded_as_given() {
         assert_eq!(BudgetArgs::default().recorded(), "");
         let args = BudgetArgs { ram: Some(Ram::Min), flash: None, target: Some(Target::CortexM3) };
         assert_eq!(args.recorded(), "--ram min --target cortex-m3");
+        let args = BudgetArgs { flash: Some(Flash::Within(70_000)), ..args };
+        assert_eq!(args.recorded(), "--ram min --flash 70000 --target cortex-m3");
     }
 }

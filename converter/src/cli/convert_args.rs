@@ -25,6 +25,7 @@ Examples:
   mote convert model.onnx --precision f16 -o net.mote          float kernels, half-size weights, no calibration
   mote convert model.tflite --emit rust -o net/                a crate with the network as constants
   mote convert model.tflite --ram min -o net.mote              the smallest arena, whatever the speed
+  mote convert model.tflite --flash max -o net.mote            fewer instructions, whatever the flash
   mote convert model.tflite --ram 40K --flash 256K --target cortex-m0plus -o net.mote    exit 1 if it does not fit
 
 Calibrate on a hundred or more typical samples, other than those that accuracy is measured on: --skip and --limit
@@ -32,8 +33,10 @@ choose among the calibration data, --eval-skip and --eval-limit among those of -
 How inputs are normalised is recorded in the file, and `mote run` and `mote eval` do the same.
 
 Outputs overlap the inputs that they are computed from wherever that costs nothing. --ram goes further: memory that only
-makes a layer faster is given up where it decides the size of the arena. A network that needs more than --ram or --flash
-gives is not written; what it needs, why, and what could be done is printed, and the exit code is 1.")]
+makes a layer faster is given up where it decides the size of the arena. --flash says how large the file may be: what is
+left of it goes to 3x3 convolutions, which take half of their instructions with weights of 3.6 times the size (Winograd's
+F(2x2, 3x3), exact in integers: the results stay the same). A network that needs more than --ram or --flash gives is
+not written; what it needs, why, and what could be done is printed, and the exit code is 1.")]
 pub(super) struct Args {
     /// An .onnx or .tflite network.
     pub model: PathBuf,
@@ -206,6 +209,7 @@ pub(super) fn options(
             IoLayout::Nhwc => PortLayout::Stored,
         },
         plan: args.budget.plan_options(),
+        flash: args.budget.flash(if args.strip { 0 } else { name_bytes(args) }),
         emit: EmitOptions {
             model_version: args.model_version,
             half_weights: args.precision == Precision::F16,
@@ -214,6 +218,13 @@ pub(super) fn options(
         },
         self_test_vectors: args.self_test,
     })
+}
+
+/// Bytes that the name of the network and its accuracy may add to a file at most, as they are found out last.
+fn name_bytes(args: &Args) -> u32 {
+    let stem = args.model.file_stem().map_or(0, |stem| stem.to_string_lossy().len());
+    let name = args.name.as_ref().map_or(0, String::len);
+    u32::try_from(stem.max(name)).unwrap_or(u32::MAX).saturating_add(16)
 }
 
 /// Types of the inputs and of the outputs in the arena. Integers of the source are int8 there.

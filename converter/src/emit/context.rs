@@ -165,6 +165,11 @@ impl<'p> NodeContext<'_, 'p> {
         self.context.plan.scratch.get(self.id.0).is_some_and(Option::is_some)
     }
 
+    /// True if the planner has chosen Winograd's convolution for this node.
+    pub fn is_winograd(&self) -> bool {
+        self.context.plan.winograd.get(self.id.0) == Some(&true)
+    }
+
     /// Arena offset of the node's scratch memory of `bytes`, which the planner has reserved.
     pub fn scratch(&self, bytes: u32) -> Result<u32, EmitError> {
         let value = self.context.plan.scratch.get(self.id.0).copied().flatten();

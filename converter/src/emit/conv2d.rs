@@ -5,9 +5,11 @@ use super::context::NodeContext;
 use crate::ir::{Activation, DType, Pads};
 use crate::plan;
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, Requantize8, RowOrder, Window};
+use mote_runtime::format::instruction::{
+    Conv2d, Conv2dF32, Conv2dWinograd, DepthwiseConv2d, Hwc, Requantize8, RowOrder, Window,
+};
 use mote_runtime::format::overlap::Distances;
-use mote_runtime::format::pack::filter_rows;
+use mote_runtime::format::pack::{filter_rows, winograd_filters};
 
 pub fn emit(
     n: &mut NodeContext,
@@ -61,6 +63,9 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
     let x_zero_point = n.affine(n.input(0)?)?.zero_point;
     let (filters, requantize) = filters(n, &shape, x_zero_point, activation)?;
+    if n.is_winograd() {
+        return winograd(n, shape, &filters, x_zero_point, requantize);
+    }
     let weights = n.context.weights.add_i8_words(&filter_rows(&filters, filters.len() / shape.out_c.max(1)));
     let groups = n.size(shape.groups)?;
     let Shape { x_shape, y_shape, window, .. } = shape;
@@ -69,6 +74,27 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let scratch = n.scratch(op.scratch_bytes().ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
     let order = row_order((x, x_shape), (y, y_shape), || op.distances());
     n.push(Instruction::Conv2d(Conv2d { scratch, order, ..op }));
+    Ok(())
+}
+
+/// What the planner has chosen to be computed by Winograd's F(2x2, 3x3).
+fn winograd(
+    n: &mut NodeContext,
+    shape: Shape,
+    filters: &[i8],
+    x_zero_point: i8,
+    requantize: Requantize8,
+) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let groups = n.size(shape.groups)?;
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    let order = RowOrder::TopDown;
+    let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights: 0, x_zero_point, order, requantize };
+    let op = plan::winograd_of(&op).ok_or_else(|| n.error("it has no form for Winograd's F(2x2, 3x3)"))?;
+    let weights = n.context.weights.add_i16_words(&winograd_filters(filters, x_shape.c as usize));
+    let scratch = n.scratch(op.scratch_bytes().unwrap_or(0))?;
+    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    n.push(Instruction::Conv2dWinograd(Conv2dWinograd { weights, scratch, order, ..op }));
     Ok(())
 }
 

@@ -43,6 +43,11 @@ impl Weights {
         self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 2)
     }
 
+    /// 16-bit weights, aligned so that kernels may read words.
+    pub fn add_i16_words(&mut self, values: &[i16]) -> u32 {
+        self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
+    }
+
     /// 32-bit words.
     pub fn add_u32(&mut self, values: &[u32]) -> u32 {
         self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)

@@ -1,8 +1,8 @@
 //! Which kernel an instruction runs, what it does with memory, and what the planner had to choose between.
 
-use crate::plan::{Cost, Target};
+use crate::plan::{Cost, Target, WinogradGain};
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Binary, BinaryF32, DepthwiseConv2d, Hwc, Operand};
+use mote_runtime::format::instruction::{Binary, BinaryF32, Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc, Operand};
 
 /// A kernel and its memory, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,28 +18,32 @@ pub struct Choice {
 impl Choice {
     /// Of an instruction that `Model::load` has accepted; times are those of `target`.
     pub fn of(instruction: &Instruction, target: Target) -> Self {
-        use Instruction::*;
         match instruction {
-            Conv2d(op) => Self {
-                kernel: format!("im2col x{}", mote_runtime::format::instruction::Conv2d::BLOCK),
+            Instruction::Conv2d(op) => Self {
+                kernel: im2col(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes().unwrap_or(0),
             },
-            DepthwiseConv2d(op) => Self {
+            Instruction::Conv2dWinograd(op) => Self {
+                kernel: winograd(op, target),
+                memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
+                scratch_bytes: op.scratch_bytes().unwrap_or(0),
+            },
+            Instruction::DepthwiseConv2d(op) => Self {
                 kernel: depthwise(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes,
             },
-            Add(op) => Self::binary(&op.binary),
-            Sub(op) => Self::binary(&op.binary),
-            Mul(op) => Self::binary(&op.binary),
-            AddF32(op) | MulF32(op) => Self::binary_f32(op),
-            Lookup(op) => Self::unary(op.x, op.y),
-            Requantize(op) => Self::unary(op.x, op.y),
-            Quantize(op) => Self::unary(op.x, op.y),
-            Softmax(op) => Self::unary(op.x, op.y),
-            SoftmaxF32(op) => Self::unary(op.x, op.y),
-            UnaryF32(op) => Self::unary(op.x, op.y),
+            Instruction::Add(op) => Self::binary(&op.binary),
+            Instruction::Sub(op) => Self::binary(&op.binary),
+            Instruction::Mul(op) => Self::binary(&op.binary),
+            Instruction::AddF32(op) | Instruction::MulF32(op) => Self::binary_f32(op),
+            Instruction::Lookup(op) => Self::unary(op.x, op.y),
+            Instruction::Requantize(op) => Self::unary(op.x, op.y),
+            Instruction::Quantize(op) => Self::unary(op.x, op.y),
+            Instruction::Softmax(op) => Self::unary(op.x, op.y),
+            Instruction::SoftmaxF32(op) => Self::unary(op.x, op.y),
+            Instruction::UnaryF32(op) => Self::unary(op.x, op.y),
             _ => Self::default(),
         }
     }
@@ -75,6 +79,31 @@ fn overlap((x, x_bytes): (u32, u32), (y, y_bytes): (u32, u32)) -> String {
         0 => String::new(),
         _ if x == y => IN_PLACE.into(),
         _ => format!("overlaps its input by {common} B"),
+    }
+}
+
+fn im2col(op: &Conv2d, target: Target) -> String {
+    let name = format!("im2col x{}", Conv2d::BLOCK);
+    match WinogradGain::of(op, target).filter(|gain| gain.instructions > 0) {
+        Some(WinogradGain { instructions, bytes }) => {
+            let thousands = (instructions as u64).div_ceil(1000);
+            format!("{name} (winograd would save about {thousands} k instructions, costs {bytes} B of flash)")
+        }
+        None => name,
+    }
+}
+
+fn winograd(op: &Conv2dWinograd, target: Target) -> String {
+    let &Conv2dWinograd { x, y, scratch, x_shape, y_shape, weights, x_zero_point, order, requantize, .. } = op;
+    let window = op.window();
+    let direct =
+        Conv2d { x, y, scratch, x_shape, y_shape, window, groups: 1, weights, x_zero_point, order, requantize };
+    match WinogradGain::of(&direct, target) {
+        Some(WinogradGain { instructions, bytes }) if instructions > 0 => {
+            let thousands = (instructions as u64).div_ceil(1000);
+            format!("winograd 2x2 (saves about {thousands} k instructions, costs {bytes} B of flash)")
+        }
+        _ => format!("winograd 2x2 (im2col would not be slower on {target})"),
     }
 }
 

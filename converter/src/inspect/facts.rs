@@ -31,6 +31,11 @@ impl Facts {
                 let weights = op.row_bytes().and_then(|row| row.checked_mul(op.y_shape.c));
                 conv(op.x_shape, op.y_shape, op.y, per_output, 1).constants(weights, op.requantize, op.y_shape.c)
             }
+            Conv2dWinograd(op) => {
+                let per_output = op.taps().unwrap_or(u32::MAX).into();
+                let facts = conv(op.x_shape, op.y_shape, op.y, per_output, 1);
+                facts.constants(op.weight_bytes(), op.requantize, op.y_shape.c)
+            }
             DepthwiseConv2d(op) => {
                 let taps = u64::from(op.window.kernel_h) * u64::from(op.window.kernel_w);
                 let weights = u32::try_from(taps * u64::from(op.y_shape.c)).ok();

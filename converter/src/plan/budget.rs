@@ -1,10 +1,10 @@
-//! Which nodes get the scratch memory that only makes them faster.
+//! Which nodes get the scratch memory that only makes them faster, and the weights.
 
 use super::candidate::{Candidate, Granted, Problem};
 use super::cost::Cost;
 use super::kernel::Kernel;
 use super::liveness::bytes;
-use super::{PlanError, PlanOptions, Ram};
+use super::{PlanError, PlanOptions, Ram, winograd};
 
 /// Plans tried in each direction beyond the first few, …
 const MOST_TRIES: usize = 48;
@@ -13,16 +13,22 @@ const TRY_WORK: usize = 200_000;
 
 /// The plan that suits `options` best.
 pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, PlanError> {
+    let (granted, candidate) = choose_scratch(problem, options)?;
+    winograd::choose(problem, options, granted, candidate)
+}
+
+/// The plan that suits `options.ram` best, of kernels with the smallest weights.
+fn choose_scratch(problem: &Problem, options: &PlanOptions) -> Result<(Granted, Candidate), PlanError> {
     let optional = by_gain(problem, options);
     let all = granted(problem, &mut optional.iter().filter(|o| o.gain > 0));
     let fastest = problem.plan(&all)?;
     let limit = match options.ram {
-        Ram::Fastest => return Ok(fastest),
+        Ram::Fastest => return Ok((all, fastest)),
         Ram::Within(bytes) => i64::from(bytes),
         Ram::Min => 0,
     };
     if fastest.end() <= limit || optional.is_empty() {
-        return Ok(fastest);
+        return Ok((all, fastest));
     }
     // Start from the smallest of three: everything, nothing, and what is smaller for each node seen alone.
     let mut best = (all, fastest);
@@ -36,11 +42,11 @@ pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, Pla
     let nodes = problem.quant().graph.nodes.len().max(1);
     for (option, on) in tries(&optional, MOST_TRIES.min(TRY_WORK / (nodes * nodes))) {
         let useless = if on { option.gain <= 0 } else { best.1.end() <= limit };
-        if best.0[option.node] == on || useless {
+        if best.0.scratch[option.node] == on || useless {
             continue;
         }
         let mut other = best.0.clone();
-        other[option.node] = on;
+        other.scratch[option.node] = on;
         let candidate = problem.plan(&other)?;
         let (end, best_end) = (candidate.end(), best.1.end());
         let smaller = end < best_end && best_end > limit;
@@ -49,7 +55,7 @@ pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, Pla
             best = (other, candidate);
         }
     }
-    Ok(best.1)
+    Ok(best)
 }
 
 /// A node that can do with scratch memory and without.
@@ -68,8 +74,9 @@ fn tries(optional: &[Optional], most: usize) -> impl Iterator<Item = (&Optional,
 }
 
 fn granted(problem: &Problem, nodes: &mut dyn Iterator<Item = &Optional>) -> Granted {
-    let mut granted = vec![false; problem.scratch().len()];
-    nodes.for_each(|o| granted[o.node] = true);
+    let none = vec![false; problem.scratch().len()];
+    let mut granted = Granted { scratch: none.clone(), winograd: none };
+    nodes.for_each(|o| granted.scratch[o.node] = true);
     granted
 }
 

@@ -16,8 +16,14 @@ pub struct Problem<'q> {
     overlap: bool,
 }
 
-/// A choice for every node with optional scratch memory: true if it has it. Other nodes do not matter.
-pub type Granted = Vec<bool>;
+/// What nodes get that only makes them faster, per node. Those that have no use for it do not matter.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// Optional scratch memory.
+    pub scratch: Vec<bool>,
+    /// Weights for Winograd's convolution.
+    pub winograd: Vec<bool>,
+}
 
 /// Nodes of the graph times nodes tried with another in-place operand than the first: keeps large graphs fast.
 const TOGGLE_WORK: usize = 20_000;
@@ -26,9 +32,10 @@ impl<'q> Problem<'q> {
     /// `overlap`: let outputs overlap the inputs that they are computed from.
     pub fn new(quant: &'q QuantGraph, scratch: &'q [Option<Scratch>], overlap: bool) -> Self {
         let mut problem = Self { quant, scratch, orders: Vec::new(), overlap };
-        let all = problem.values(&vec![true; scratch.len()]);
+        let all = Granted { scratch: vec![true; scratch.len()], winograd: vec![false; scratch.len()] };
         let bytes: Vec<usize> = scratch.iter().map(|s| s.map_or(0, |s| s.bytes as usize)).collect();
-        problem.orders = schedule::candidate_orders(&quant.graph, &problem.overlaps(&all), &bytes);
+        let overlaps = problem.overlaps(&problem.values(&all), &all);
+        problem.orders = schedule::candidate_orders(&quant.graph, &overlaps, &bytes);
         problem
     }
 
@@ -42,30 +49,35 @@ impl<'q> Problem<'q> {
 
     /// Per node: the value of its scratch memory, if it gets any.
     fn values(&self, granted: &Granted) -> Vec<Option<ValueId>> {
-        let value = |(scratch, &granted): (&Option<Scratch>, &bool)| {
-            scratch.filter(|scratch| granted || !scratch.optional).map(|scratch| scratch.value)
+        let value = |((scratch, &optional), &winograd): ((&Option<Scratch>, &bool), &bool)| {
+            let scratch = scratch.filter(|scratch| optional || !scratch.optional)?;
+            Some(scratch.winograd.filter(|_| winograd).unwrap_or(scratch.value))
         };
-        self.scratch.iter().zip(granted).map(value).collect()
+        self.scratch.iter().zip(&granted.scratch).zip(&granted.winograd).map(value).collect()
     }
 
-    fn overlaps(&self, scratch: &[Option<ValueId>]) -> Overlaps {
-        if self.overlap { overlaps(self.quant, scratch) } else { Overlaps::new() }
+    fn overlaps(&self, scratch: &[Option<ValueId>], granted: &Granted) -> Overlaps {
+        if self.overlap { overlaps(self.quant, scratch, &granted.winograd) } else { Overlaps::new() }
     }
 
     /// The smallest arena with this scratch memory.
     pub fn plan(&self, granted: &Granted) -> Result<Candidate, PlanError> {
         let scratch = self.values(granted);
-        let overlaps = self.overlaps(&scratch);
+        let overlaps = self.overlaps(&scratch, granted);
+        let new = |order: Vec<NodeId>| {
+            let candidate = Candidate::new(self.quant, order, &scratch, &overlaps)?;
+            Ok(Candidate { winograd: granted.winograd.clone(), ..candidate })
+        };
         let mut best: Option<Candidate> = None;
         for order in &self.orders {
-            let candidate = Candidate::new(self.quant, order.clone(), &scratch, &overlaps)?;
+            let candidate = new(order.clone())?;
             if best.as_ref().is_none_or(|b| candidate.end() < b.end()) {
                 best = Some(candidate);
             }
         }
         match best {
             Some(best) => Ok(best),
-            None => Candidate::new(self.quant, Vec::new(), &scratch, &overlaps),
+            None => new(Vec::new()),
         }
     }
 }
@@ -77,6 +89,7 @@ pub struct Candidate {
     groups: Vec<sharing::Group>,
     placement: conflicts::Placement,
     scratch: Vec<Option<ValueId>>,
+    winograd: Vec<bool>,
     lower_bound: i64,
 }
 
@@ -111,7 +124,8 @@ impl Candidate {
         }
         let placement = arena::place(&groups, overlaps);
         let lower_bound = arena::lower_bound(&groups, overlaps);
-        Ok(Self { order, lifetimes, groups, placement, scratch: scratch.to_vec(), lower_bound })
+        let (scratch, winograd) = (scratch.to_vec(), Vec::new());
+        Ok(Self { order, lifetimes, groups, placement, scratch, winograd, lower_bound })
     }
 
     /// Bytes of arena.
@@ -131,7 +145,7 @@ impl Candidate {
             }
         }
         let lower_bound_bytes = u32::try_from(self.lower_bound).map_err(|_| too_large())?;
-        let Self { order, lifetimes, scratch, .. } = self;
-        Ok(Plan { quant, order, offsets, lifetimes, scratch, arena_bytes, lower_bound_bytes })
+        let Self { order, lifetimes, scratch, winograd, .. } = self;
+        Ok(Plan { quant, order, offsets, lifetimes, scratch, winograd, arena_bytes, lower_bound_bytes })
     }
 }

@@ -3,7 +3,7 @@
 use super::Target;
 use super::kernel::Kernel;
 use crate::ir::{Graph, Node, Op};
-use mote_runtime::format::instruction::{Conv2d, DepthwiseConv2d, Hwc};
+use mote_runtime::format::instruction::{Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc};
 
 /// Multiply-accumulates of `node`: of convolutions, fully connected layers and per-channel scaling; 0 for the rest.
 pub fn macs(graph: &Graph, node: &Node) -> u64 {
@@ -32,6 +32,8 @@ pub fn macs(graph: &Graph, node: &Node) -> u64 {
 pub enum Way {
     /// Patches of several pixels from scratch memory, all channels.
     Im2col,
+    /// Tiles of 2x2 outputs by Winograd's F(2x2, 3x3), of transformed inputs in scratch memory.
+    Winograd,
     /// Depthwise, four channels at a time from scratch memory.
     Strips,
     /// Depthwise, straight from the input.
@@ -41,10 +43,12 @@ pub enum Way {
 /// Arithmetic of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Multiply-accumulates.
+    /// Products that are computed.
     pub macs: u64,
     /// Results.
     pub outputs: u64,
+    /// Elements of transformed inputs.
+    pub transformed: u64,
     /// How.
     pub way: Way,
 }
@@ -54,6 +58,7 @@ impl Cost {
     pub fn of(kernel: &Kernel) -> Self {
         match kernel {
             Kernel::Conv2d(op) => Self::conv2d(op),
+            Kernel::Winograd(op) => Self::conv2d_winograd(op),
             Kernel::Depthwise(op) => Self::depthwise_conv2d(op),
         }
     }
@@ -64,6 +69,18 @@ impl Cost {
         Self::new(op.y_shape, &per_output, Way::Im2col)
     }
 
+    /// Of a convolution by Winograd's F(2x2, 3x3): what is computed for tiles that stick out counts.
+    pub fn conv2d_winograd(op: &Conv2dWinograd) -> Self {
+        let positions = Conv2dWinograd::POSITIONS;
+        let groups = [op.y_shape.h.div_ceil(2), op.y_shape.w.div_ceil(2 * Conv2dWinograd::TILES)];
+        let tiles = product(&groups).saturating_mul(Conv2dWinograd::TILES.into());
+        let transformed = product(&[op.x_shape.c.next_multiple_of(4), positions]).saturating_mul(tiles);
+        let out_c = op.y_shape.c.next_multiple_of(2);
+        let outputs = tiles.saturating_mul(product(&[4, out_c]));
+        let macs = transformed.saturating_mul(out_c.into());
+        Self { macs, outputs, transformed, way: Way::Winograd }
+    }
+
     /// Of a convolution channel by channel.
     pub fn depthwise_conv2d(op: &DepthwiseConv2d) -> Self {
         let way = if op.scratch_bytes > 0 { Way::Strips } else { Way::Direct };
@@ -71,38 +88,49 @@ impl Cost {
     }
 
     fn new(y: Hwc, per_output: &[u32], way: Way) -> Self {
-        let product = |sizes: &[u32]| sizes.iter().fold(1, |n: u64, &size| n.saturating_mul(size.into()));
         let outputs = product(&[y.h, y.w, y.c]);
-        Self { macs: outputs.saturating_mul(product(per_output)), outputs, way }
+        Self { macs: outputs.saturating_mul(product(per_output)), outputs, transformed: 0, way }
     }
 
     /// An estimate of the instructions that it takes, for comparing choices.
     pub fn instructions(self, target: Target) -> u64 {
-        let Rate { per_mac, per_output } = Rate::of(target, self.way);
-        (self.macs.saturating_mul(per_mac) / 100).saturating_add(self.outputs.saturating_mul(per_output))
+        let Rate { per_mac, per_output, per_transformed } = Rate::of(target, self.way);
+        let hundredths =
+            self.macs.saturating_mul(per_mac).saturating_add(self.transformed.saturating_mul(per_transformed));
+        (hundredths / 100).saturating_add(self.outputs.saturating_mul(per_output))
     }
 }
 
-/// Instructions: hundredths for each product, and for each result.
+fn product(sizes: &[u32]) -> u64 {
+    sizes.iter().fold(1, |n: u64, &size| n.saturating_mul(size.into()))
+}
+
+/// Instructions: hundredths for each product and each transformed input, and whole ones for each result.
 struct Rate {
     per_mac: u64,
     per_output: u64,
+    per_transformed: u64,
 }
 
 impl Rate {
     /// Fitted to what `mote bench` counts for the layers of KWS, VWW and IC (MLPerf Tiny, int8) on emulated Cortex-M4,
-    /// M3 and M0+; within a quarter for layers of a thousand results and more. A host counts as a Cortex-M3.
+    /// M3 and M0+; within a quarter for layers of a thousand results and more. A host counts as a Cortex-M3. Winograd's
+    /// convolution has no kernel of its own on a Cortex-M0+.
     fn of(target: Target, way: Way) -> Self {
-        let rate = |per_mac, per_output| Self { per_mac, per_output };
+        let rate = |per_mac, per_output| Self { per_mac, per_output, per_transformed: 0 };
+        let winograd = |per_mac, per_output, per_transformed| Self { per_mac, per_output, per_transformed };
         match (target, way) {
-            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Im2col) => rate(93, 24),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Im2col) => rate(92, 22),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Winograd) => winograd(71, 32, 131),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Strips) => rate(200, 17),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Direct) => rate(2000, 34),
-            (Target::CortexM3 | Target::Host, Way::Im2col) => rate(694, 58),
-            (Target::CortexM3 | Target::Host, Way::Strips) => rate(1000, 70),
+            (Target::CortexM3 | Target::Host, Way::Im2col) => rate(197, 31),
+            (Target::CortexM3 | Target::Host, Way::Winograd) => winograd(189, 35, 333),
+            (Target::CortexM3 | Target::Host, Way::Strips) => rate(430, 18),
             (Target::CortexM3 | Target::Host, Way::Direct) => rate(2000, 35),
-            (Target::CortexM0Plus, Way::Im2col) => rate(1163, 122),
-            (Target::CortexM0Plus, Way::Strips) => rate(2000, 132),
+            (Target::CortexM0Plus, Way::Im2col) => rate(294, 63),
+            (Target::CortexM0Plus, Way::Winograd) => winograd(1270, 235, 5113),
+            (Target::CortexM0Plus, Way::Strips) => rate(800, 28),
             (Target::CortexM0Plus, Way::Direct) => rate(3600, 70),
         }
     }
@@ -112,19 +140,61 @@ impl Rate {
 mod tests {
     use super::*;
 
+    fn near(target: Target, cost: Cost, counted: u64) {
+        let estimate = cost.instructions(target);
+        assert!(estimate.abs_diff(counted) < counted / 4, "{target}, {cost:?}: {estimate}, counted {counted}");
+    }
+
     /// The first depthwise layer of VWW that halves its map.
     #[test]
     fn estimates_are_near_what_was_counted() {
-        let cost = |way| Cost { macs: 82_944, outputs: 9_216, way };
-        let near = |target, way, counted: u64| {
-            let estimate = cost(way).instructions(target);
-            assert!(estimate.abs_diff(counted) < counted / 4, "{target}, {way:?}: {estimate}, counted {counted}");
+        let near = |target, way, counted| {
+            near(target, Cost { macs: 82_944, outputs: 9_216, transformed: 0, way }, counted);
         };
         near(Target::CortexM4, Way::Direct, 1_975_440);
         near(Target::CortexM3, Way::Direct, 1_980_640);
         near(Target::CortexM0Plus, Way::Direct, 3_629_760);
-        near(Target::CortexM4, Way::Strips, 341_720);
-        near(Target::CortexM3, Way::Strips, 1_492_720);
-        near(Target::CortexM0Plus, Way::Strips, 2_966_320);
+        near(Target::CortexM4, Way::Strips, 296_440);
+        near(Target::CortexM3, Way::Strips, 564_840);
+        near(Target::CortexM0Plus, Way::Strips, 962_160);
+    }
+
+    /// 3x3 layers of IC, from the first one of three channels to the last of 64, and of a network for MNIST.
+    #[test]
+    fn estimates_of_winograd_and_im2col_are_near_what_was_counted() {
+        let layers = [
+            (32, 3, 32, 16, [979_200, 746_120, 1_569_200, 1_123_120]),
+            (32, 16, 32, 16, [2_713_960, 1_356_040, 5_557_360, 2_763_160]),
+            (16, 32, 16, 32, [2_357_160, 1_070_840, 4_964_760, 2_395_920]),
+            (8, 64, 8, 64, [2_180_960, 922_160, 4_678_400, 2_206_880]),
+            (13, 32, 11, 64, [2_139_160, 1_496_160, 4_545_480, 3_420_600]),
+        ];
+        for (x, in_c, y, out_c, counted) in layers {
+            let pad = u32::from(x == y);
+            let op = crate::plan::kernel::tests::conv2d_3x3([x, x, in_c], [y, y, out_c], pad);
+            let winograd = crate::plan::kernel::winograd(&op).unwrap();
+            let [m4_direct, m4, m3_direct, m3] = counted;
+            near(Target::CortexM4, Cost::conv2d_winograd(&winograd), m4);
+            near(Target::CortexM3, Cost::conv2d_winograd(&winograd), m3);
+            // The first layer's patches are short.
+            if in_c > 3 {
+                near(Target::CortexM4, Cost::conv2d(&op), m4_direct);
+                near(Target::CortexM3, Cost::conv2d(&op), m3_direct);
+            }
+        }
+    }
+
+    #[test]
+    fn winograd_pays_where_channels_are_many_and_the_core_has_a_kernel() {
+        let gains = |x, y, pad, target| {
+            let op = crate::plan::kernel::tests::conv2d_3x3(x, y, pad);
+            crate::plan::WinogradGain::of(&op, target).unwrap().instructions > 0
+        };
+        for target in [Target::CortexM3, Target::CortexM4, Target::CortexM7, Target::CortexM33] {
+            assert!(gains([8, 8, 64], [8, 8, 64], 1, target), "{target}");
+            // Tiles of one pixel.
+            assert!(!gains([3, 3, 64], [1, 1, 64], 0, target), "{target}");
+        }
+        assert!(!gains([8, 8, 64], [8, 8, 64], 1, Target::CortexM0Plus));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::ir::{DType, Graph, Node, Op, Pads};
 use mote_runtime::format::instruction::{
-    Biases, Conv2d, DepthwiseConv2d, Factors, Hwc, Multiplier, Requantize8, RowOrder, Window,
+    Biases, Conv2d, Conv2dWinograd, DepthwiseConv2d, Factors, Hwc, Multiplier, Requantize8, RowOrder, Window,
 };
 use mote_runtime::format::overlap::Distances;
 
@@ -11,12 +11,14 @@ use mote_runtime::format::overlap::Distances;
 pub enum Kernel {
     /// Patches of several pixels in scratch memory.
     Conv2d(Conv2d),
+    /// Fewer products, by Winograd's F(2x2, 3x3), of larger weights.
+    Winograd(Conv2dWinograd),
     /// One input channel per output channel.
     Depthwise(DepthwiseConv2d),
 }
 
 impl Kernel {
-    /// The instruction of `node`, without scratch memory that it can do without. `None` for nodes that become others.
+    /// The instruction of `node`, without scratch memory or flash that it can do without. `None` for nodes that become others.
     pub fn of(graph: &Graph, node: &Node) -> Option<Self> {
         let x = graph.value(*node.inputs.first()?);
         let y = graph.value(node.output);
@@ -59,7 +61,16 @@ impl Kernel {
     pub fn with_scratch(self, scratch_bytes: u32) -> Self {
         match self {
             Self::Depthwise(op) => Self::Depthwise(DepthwiseConv2d { scratch_bytes, ..op }),
-            Self::Conv2d(_) => self,
+            Self::Conv2d(_) | Self::Winograd(_) => self,
+        }
+    }
+
+    /// The same results by Winograd's F(2x2, 3x3), where it has them.
+    pub fn winograd(&self) -> Option<Conv2dWinograd> {
+        match self {
+            Self::Conv2d(op) => winograd(op),
+            Self::Winograd(op) => Some(*op),
+            Self::Depthwise(_) => None,
         }
     }
 
@@ -68,6 +79,7 @@ impl Kernel {
         match self {
             // A filter too large for 32 bits is an error of the emitter.
             Self::Conv2d(op) => op.scratch_bytes().unwrap_or(0),
+            Self::Winograd(op) => op.scratch_bytes().unwrap_or(0),
             Self::Depthwise(op) => op.scratch_bytes,
         }
     }
@@ -76,11 +88,22 @@ impl Kernel {
     pub fn distances(&self) -> Option<Distances> {
         let (x, y, distances): (Hwc, Hwc, &dyn Fn() -> Distances) = match self {
             Self::Conv2d(op) => (op.x_shape, op.y_shape, &|| op.distances()),
+            Self::Winograd(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::Depthwise(op) => (op.x_shape, op.y_shape, &|| op.distances()),
         };
         let fits = |shape: Hwc| shape.elements().is_some_and(|n| n > 0);
         (fits(x) && fits(y)).then(distances)
     }
+}
+
+/// The instruction of Winograd's F(2x2, 3x3) for a 3x3 convolution with a stride, a dilation and groups of 1.
+pub fn winograd(op: &Conv2d) -> Option<Conv2dWinograd> {
+    let &Conv2d { x, y, scratch, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize } = op;
+    let Window { pad_top, pad_left, .. } = window;
+    let op =
+        Conv2dWinograd { x, y, scratch, x_shape, y_shape, pad_top, pad_left, weights, x_zero_point, order, requantize };
+    let fits = groups == 1 && window == op.window() && x_shape.c <= Conv2dWinograd::MAX_IN_C;
+    (fits && op.weight_bytes().is_some()).then_some(op)
 }
 
 fn conv2d(x_shape: Hwc, y_shape: Hwc, window: Window, groups: u32) -> Kernel {
@@ -144,4 +167,45 @@ pub fn window(kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2], pads
         pad_top: pads.top.try_into().ok()?,
         pad_left: pads.left.try_into().ok()?,
     })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A 3x3 convolution with a stride of 1.
+    pub fn conv2d_3x3(x: [u32; 3], y: [u32; 3], pad: u32) -> Conv2d {
+        let [x, y] = [x, y].map(|[h, w, c]| Hwc { h, w, c });
+        let window = Window {
+            kernel_h: 3,
+            kernel_w: 3,
+            stride_h: 1,
+            stride_w: 1,
+            dilation_h: 1,
+            dilation_w: 1,
+            pad_top: pad,
+            pad_left: pad,
+        };
+        match conv2d(x, y, window, 1) {
+            Kernel::Conv2d(op) => op,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn winograd_is_for_3x3_kernels_without_stride_dilation_and_groups() {
+        let op = conv2d_3x3([8, 8, 4], [8, 8, 4], 1);
+        assert!(winograd(&op).is_some());
+        let with = |edit: fn(&mut Conv2d)| {
+            let mut op = op;
+            edit(&mut op);
+            winograd(&op)
+        };
+        assert_eq!(with(|op| op.window.stride_w = 2), None);
+        assert_eq!(with(|op| op.window.dilation_h = 2), None);
+        assert_eq!(with(|op| op.window.kernel_h = 1), None);
+        assert_eq!(with(|op| op.groups = 2), None);
+        assert_eq!(with(|op| op.x_shape.c = 1821), None);
+        assert_eq!(with(|op| op.window.pad_left = 0).map(|op| (op.pad_top, op.pad_left)), Some((1, 0)));
+    }
 }

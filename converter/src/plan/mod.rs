@@ -17,18 +17,20 @@ mod scratch;
 mod sharing;
 mod target;
 mod views;
+mod winograd;
 
 #[cfg(test)]
 mod tests;
 
 pub use cost::{Cost, Way, macs};
-pub use kernel::window;
+pub use kernel::{window, winograd as winograd_of};
 pub use liveness::Lifetime;
-pub use options::{PlanOptions, Ram};
+pub use options::{Flash, PlanOptions, Ram};
 pub use peak::Peak;
 pub use ports::{PortLayout, with_port_layout};
 pub use target::{Target, UnknownTarget};
 pub use views::{part_offsets, view_offset};
+pub use winograd::Gain as WinogradGain;
 
 use crate::ir::{NodeId, ValueId};
 use crate::quantize::QuantGraph;
@@ -53,6 +55,8 @@ pub struct Plan {
     pub lifetimes: Vec<Option<Lifetime>>,
     /// Per node: the value that stands for its scratch memory, if it has any.
     pub scratch: Vec<Option<ValueId>>,
+    /// Per node: true if it is a convolution by Winograd's F(2x2, 3x3).
+    pub winograd: Vec<bool>,
     /// Bytes of arena needed: the largest end of any value.
     pub arena_bytes: u32,
     /// Bytes that are live at the worst step. No placement of these lifetimes can need less.
@@ -93,7 +97,7 @@ pub fn plan(quant: QuantGraph) -> Result<Plan, PlanError> {
 /// Chooses an order, kernels, and an offset for every value. A budget that cannot be met gives the smallest plan.
 pub fn plan_with(mut quant: QuantGraph, options: &PlanOptions) -> Result<Plan, PlanError> {
     materialize::materialize_constants(&mut quant);
-    let scratch = scratch::add_scratch(&mut quant);
+    let scratch = scratch::add_scratch(&mut quant, options.extra_flash > 0);
     let best = budget::choose(&Problem::new(&quant, &scratch, options.overlap), options)?;
     best.finish(quant)
 }

@@ -10,8 +10,22 @@ pub struct PlanOptions {
     /// Let outputs overlap the inputs that they are computed from. It costs no time; without it, plans are easier to
     /// look at, and tests have something to compare with.
     pub overlap: bool,
+    /// Bytes that weights may need beyond the smallest, where that makes layers faster.
+    pub extra_flash: u32,
     /// The core whose time is saved where memory allows.
     pub target: Target,
+}
+
+/// How much flash speed may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flash {
+    /// Nothing: the smallest weights.
+    #[default]
+    Smallest,
+    /// As much as fits into a model file of this many bytes.
+    Within(u32),
+    /// As much as helps.
+    Max,
 }
 
 /// How much arena speed may cost.
@@ -28,6 +42,6 @@ pub enum Ram {
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { ram: Ram::default(), overlap: true, target: Target::default() }
+        Self { ram: Ram::default(), overlap: true, extra_flash: 0, target: Target::default() }
     }
 }

@@ -19,12 +19,16 @@ pub struct Overlap {
 /// Per input and output: how they may overlap while the node runs that reads one and writes the other.
 pub type Overlaps = HashMap<(ValueId, ValueId), Overlap>;
 
-/// Of all nodes; `scratch` is per node the value of its scratch memory.
-pub fn overlaps(quant: &QuantGraph, scratch: &[Option<ValueId>]) -> Overlaps {
+/// Of all nodes; `scratch` is per node the value of its scratch memory, `winograd` if it is Winograd's convolution.
+pub fn overlaps(quant: &QuantGraph, scratch: &[Option<ValueId>], winograd: &[bool]) -> Overlaps {
     let graph = &quant.graph;
     let of = |(index, node): (usize, &crate::ir::Node)| {
         let with_scratch = scratch.get(index).copied().flatten().is_some();
         let kernel = Kernel::of(graph, node)?;
+        let kernel = match kernel.winograd() {
+            Some(op) if winograd.get(index) == Some(&true) => Kernel::Winograd(op),
+            _ => kernel,
+        };
         let optional = if with_scratch { kernel.optional_scratch_bytes(node) } else { 0 };
         let x = *node.inputs.first()?;
         let overlap = Overlap::of(graph, x, node.output, kernel.with_scratch(optional).distances()?);

@@ -14,25 +14,34 @@ pub struct Scratch {
     pub bytes: u32,
     /// The node would only be slower without.
     pub optional: bool,
+    /// What stands for the scratch memory of Winograd's convolution, if the node can be one.
+    pub winograd: Option<ValueId>,
 }
 
-/// Adds a value for every node that needs scratch memory, or would be faster with it; per node, what it is.
-pub fn add_scratch(quant: &mut QuantGraph) -> Vec<Option<Scratch>> {
+/// Adds a value for every node that needs scratch memory, or would be faster with it; per node, what it is. With
+/// `winograd`, adds another where it may need that instead.
+pub fn add_scratch(quant: &mut QuantGraph, winograd: bool) -> Vec<Option<Scratch>> {
     let mut all = Vec::with_capacity(quant.graph.nodes.len());
     for index in 0..quant.graph.nodes.len() {
         let node = &quant.graph.nodes[index];
-        let (needed, optional) = match Kernel::of(&quant.graph, node) {
-            Some(kernel) => (kernel.scratch_bytes(), kernel.optional_scratch_bytes(node)),
-            None => (0, 0),
+        let (needed, optional, winograd) = match Kernel::of(&quant.graph, node) {
+            Some(kernel) => {
+                let winograd = kernel.winograd().filter(|_| winograd).and_then(|op| op.scratch_bytes());
+                (kernel.scratch_bytes(), kernel.optional_scratch_bytes(node), winograd)
+            }
+            None => (0, 0, None),
         };
         let (bytes, name) = (needed.max(optional), format!("{}.scratch", node.name));
         if bytes == 0 {
             all.push(None);
             continue;
         }
-        quant.quantization.push(None);
-        let value = quant.graph.add_value(name, vec![bytes as usize], DType::I8);
-        all.push(Some(Scratch { value, bytes, optional: needed == 0 }));
+        let mut add = |bytes: u32| {
+            quant.quantization.push(None);
+            quant.graph.add_value(name.clone(), vec![bytes as usize], DType::I8)
+        };
+        let (value, winograd) = (add(bytes), winograd.map(&mut add));
+        all.push(Some(Scratch { value, bytes, optional: needed == 0, winograd }));
     }
     all
 }

@@ -4,7 +4,9 @@ use super::support::{data_root, npy};
 use super::{boards, in_parallel};
 use mote::bench::{self, Board};
 use mote::data::Dataset;
+use mote::plan::Flash;
 use mote::{BuildOptions, build};
+use mote_runtime::{AlignedBytes, Kernel, Model};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -26,7 +28,10 @@ const NETWORKS: [(&str, &[&str]); 11] = [
 
 const CORTEX_M4: &str = "qemu-mps2-an386";
 const CORTEX_M0PLUS: &str = "qemu-mps2-an385-m0plus";
+const CORTEX_M3: &str = "qemu-mps2-an385";
 const ON_M0PLUS: [&str; 2] = ["kws_dscnn_int8", "ad01_int8"];
+/// Of 3x3 convolutions: also as Winograd's.
+const WINOGRAD: (&str, &[&str]) = ("ic_resnet8_int8", &["inputs.npy"]);
 /// Keeps state from run to run.
 const RECURRENT: &str = "mnist_lstm_int8";
 
@@ -44,11 +49,12 @@ fn outputs(path: &Path) -> bench::Outputs {
     (0..array.samples()).map(|i| vec![array.sample(i).to_vec()]).collect()
 }
 
-fn golden(data: &Path, name: &'static str, inputs: &[&str]) -> Golden {
+fn golden(data: &Path, name: &'static str, inputs: &[&str], flash: Flash) -> Golden {
     let folder = data.join("tflite").join(name);
     let model = folder.join("model.tflite");
     let source = std::fs::read(&model).unwrap_or_else(|e| panic!("{}: {e}", model.display()));
-    let built = build(&source, &BuildOptions::default(), &mut |_| Ok(Dataset::default()), &mut |_| {});
+    let options = BuildOptions { flash, ..BuildOptions::default() };
+    let built = build(&source, &options, &mut |_| Ok(Dataset::default()), &mut |_| {});
     let blob = built.unwrap_or_else(|e| panic!("{name}: {e}")).emitted.bytes;
     let expected = outputs(&folder.join("outputs.npy"));
     let inputs: Vec<npy::Array> = inputs.iter().map(|file| npy::read(&folder.join(file))).collect();
@@ -86,14 +92,30 @@ fn int8_networks_give_the_bytes_of_tensorflow_lite() {
     let boards = boards(Some(&[CORTEX_M4, CORTEX_M0PLUS]));
     let goldens: Vec<Golden> = match boards.is_empty() {
         true => return,
-        false => NETWORKS.iter().map(|(name, inputs)| golden(&data, name, inputs)).collect(),
+        false => NETWORKS.iter().map(|(name, inputs)| golden(&data, name, inputs, Flash::Smallest)).collect(),
     };
     let runs_on = |board: &Board, name: &str| board.name == CORTEX_M4 || ON_M0PLUS.contains(&name);
     let pairs: Vec<_> =
         boards.iter().flat_map(|b| goldens.iter().filter(|g| runs_on(b, g.name)).map(move |g| (b, g))).collect();
     assert_eq!(pairs.len(), NETWORKS.len() + ON_M0PLUS.len());
+    expect_equal(&pairs);
+}
+
+#[test]
+fn winograd_convolutions_give_the_bytes_of_tensorflow_lite() {
+    let Some(data) = data_root() else { return };
+    let boards = boards(Some(&[CORTEX_M4, CORTEX_M3]));
+    let golden = golden(&data, WINOGRAD.0, WINOGRAD.1, Flash::Max);
+    let blob = AlignedBytes::copy_of(&golden.blob);
+    assert!(Model::load(&blob).unwrap().kernels().contains(Kernel::Conv2dWinograd));
+    let on_host = bench::host_outputs(&golden.blob, &golden.samples).unwrap();
+    assert_eq!(bench::first_difference(&on_host, &golden.expected), None, "on the host");
+    expect_equal(&boards.iter().map(|board| (board, &golden)).collect::<Vec<_>>());
+}
+
+fn expect_equal(pairs: &[(&Board, &Golden)]) {
     let failures = Mutex::new(Vec::new());
-    in_parallel(&pairs, |(board, golden)| {
+    in_parallel(pairs, |(board, golden)| {
         let started = Instant::now();
         let result = verdict(board, golden);
         let word = if result.is_ok() { "equal" } else { "FAILED" };

@@ -11,28 +11,38 @@
 #[cfg(kernel_arm_dsp)]
 #[allow(unsafe_code, reason = "inline assembly; each use says why it is sound")]
 mod arm_dsp;
+#[cfg(any(kernel_arm_dsp, kernel_armv7m))]
+#[allow(unsafe_code, reason = "assembly; each use says why it is sound")]
+mod arm_tiles;
 mod channel;
 mod portable;
 #[cfg(kernel_thumb)]
 #[allow(unsafe_code, reason = "assembly; each use says why it is sound")]
 mod thumb;
+mod tiles;
 
 #[cfg(kernel_arm_dsp)]
 pub(crate) use arm_dsp::{
     add_tflite, convolve_block, convolve_quad, fully_connect, widen_patch, widen_rows, widen_strip,
 };
+#[cfg(any(kernel_arm_dsp, kernel_armv7m))]
+pub(crate) use arm_tiles::{convolve_tiles, transform_inputs};
 pub(crate) use channel::{Channel, ShiftBase, Store};
 pub(crate) use portable::multiply_add_offset_i8;
+pub(crate) use portable::sum_tiles;
 #[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 pub(crate) use portable::{add_tflite, convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
 #[cfg(not(kernel_thumb))]
 pub(crate) use portable::{clear_patch, dot_patches};
 pub(crate) use portable::{convolve_strips, dot_quad, dot_strips};
+#[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
+pub(crate) use portable::{convolve_tiles, transform_inputs};
 #[cfg(kernel_thumb)]
 pub(crate) use thumb::{
     add_tflite, clear_patch, convolve_block, convolve_quad, dot_patches, fully_connect, widen_patch, widen_rows,
     widen_strip,
 };
+pub(crate) use tiles::{TileInput, Tiles, TransformedTiles};
 
 use crate::format::instruction::{DepthwiseConv2d, Multiplier};
 use core::ops::Range;

@@ -6,6 +6,12 @@
     allow(dead_code, reason = "the oracle of the kernels that are used instead")
 )]
 
+mod winograd;
+
+pub(crate) use winograd::sum_tiles;
+#[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
+pub(crate) use winograd::{convolve_tiles, transform_inputs};
+
 use super::{Addition, Block, Channel, Rect, SLOTS, Store, StripWindow, Strips, Term};
 use crate::fixed_point::requantize;
 

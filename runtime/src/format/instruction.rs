@@ -10,6 +10,7 @@ mod float;
 mod lstm;
 mod movement;
 mod requantize;
+mod winograd;
 
 pub use convolution::*;
 pub use elementwise::*;
@@ -17,6 +18,7 @@ pub use float::*;
 pub use lstm::*;
 pub use movement::*;
 pub use requantize::*;
+pub use winograd::*;
 
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +185,7 @@ pub enum Instruction {
     Lstm(Lstm),
     Sub(Add),
     LstmF32(LstmF32),
+    Conv2dWinograd(Conv2dWinograd),
 }
 
 impl Instruction {
@@ -217,6 +220,7 @@ impl Instruction {
             Self::Lstm(_) => "lstm",
             Self::Sub(_) => "sub",
             Self::LstmF32(_) => "lstm_f32",
+            Self::Conv2dWinograd(_) => "conv2d_winograd",
         }
     }
 }

@@ -5,7 +5,7 @@
 //! start [`Distances::below`] bytes or more before the input, with [`RowOrder::BottomUp`] [`Distances::above`] bytes or
 //! more behind it. The converter plans with these distances, and [`Model::load`](crate::Model::load) checks them.
 
-use super::instruction::{Conv2d, DepthwiseConv2d, Hwc, RowOrder, Window};
+use super::instruction::{Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc, RowOrder, Window};
 
 /// Least distances between the first bytes of input and output, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,18 @@ impl Conv2d {
             return pointwise(column(self.x_shape), column(self.y_shape));
         }
         rows(window, self.x_shape, self.y_shape, i64::from(Self::BLOCK) - 1)
+    }
+}
+
+impl Conv2dWinograd {
+    /// Distances for its rows of tiles: each is two rows of outputs, and reads four rows of inputs until its last tile is
+    /// done. Shapes and window must have been checked.
+    pub fn distances(&self) -> Distances {
+        let window = Window { kernel_h: 4, stride_h: 2, ..self.window() };
+        let y = self.y_shape;
+        // An odd last row of outputs counts as two, which may ask for a row more than needed.
+        let tiles = Hwc { h: y.h.div_ceil(2), w: y.w.saturating_mul(2), c: y.c };
+        rows(&window, self.x_shape, tiles, 0)
     }
 }
 

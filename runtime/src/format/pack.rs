@@ -30,6 +30,38 @@ pub fn quads(weights: &[i8], in_n: usize) -> Vec<i8> {
     packed
 }
 
+/// Filters `[out_c, 3, 3, in_c]` for [`Conv2dWinograd`](super::instruction::Conv2dWinograd), in its order: four times
+/// `G g G^T` of each, with the rows `1 0 0`, `1/2 1/2 1/2`, `1/2 -1/2 1/2` and, as it is stored negative, `0 0 -1` of `G`.
+pub fn winograd_filters(weights: &[i8], in_c: usize) -> Vec<i16> {
+    /// Twice `G` times `g`.
+    fn double(g: [i16; 3]) -> [i16; 4] {
+        [2 * g[0], g[0] + g[1] + g[2], g[0] - g[1] + g[2], -2 * g[2]]
+    }
+    let filters: Vec<&[i8]> = weights.chunks((9 * in_c).max(1)).collect();
+    let transformed = |filter: &[i8], channel: usize| -> [[i16; 4]; 4] {
+        let weight = |row: usize, column: usize| i16::from(filter[(row * 3 + column) * in_c + channel]);
+        let rows: [[i16; 4]; 3] =
+            core::array::from_fn(|row| double(core::array::from_fn(|column| weight(row, column))));
+        let columns: [[i16; 4]; 4] = core::array::from_fn(|column| double(rows.map(|row| row[column])));
+        core::array::from_fn(|row| columns.map(|column| column[row]))
+    };
+    let quads = in_c.div_ceil(4);
+    let mut packed = std::vec![0; filters.len().div_ceil(2) * 16 * quads * 8];
+    for (index, filter) in filters.iter().enumerate() {
+        for channel in 0..in_c {
+            let positions = transformed(filter, channel);
+            let (pair, half) = (channel / 4 * 2 + channel % 2, channel % 4 / 2);
+            for (row, positions) in positions.iter().enumerate() {
+                for (place, column) in [1, 2, 0, 3].into_iter().enumerate() {
+                    let position = index / 2 * 16 + row * 4 + place;
+                    packed[((position * quads * 2 + pair) * 2 + index % 2) * 2 + half] = positions[column];
+                }
+            }
+        }
+    }
+    packed
+}
+
 /// The words and the largest shift of [`Factors::Packed`](super::instruction::Factors::Packed), if these factors fit it.
 pub fn packed_factors(factors: &[Multiplier]) -> Option<(Vec<u32>, i8)> {
     let shift = factors.iter().map(|f| f.shift).max().filter(|shift| (-28..=30).contains(shift))?;
@@ -56,6 +88,25 @@ mod tests {
         let packed = quads(&[1, 2, 3, 4, 5, 11, 12, 13, 14, 15], 5);
         assert_eq!(packed[..16], [1, 2, 3, 4, 11, 12, 13, 14, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(packed[16..], [5, 0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn winograd_filters_are_four_times_the_transform() {
+        // One filter of two channels, 1 in a corner of the one and everywhere in the other.
+        let mut weights = [0; 18];
+        (weights[0], weights[1]) = (1, 127);
+        (1..9).for_each(|tap| weights[2 * tap + 1] = 127);
+        let packed = winograd_filters(&weights, 2);
+        assert_eq!(packed.len(), 16 * 8);
+        let position = |index: usize| {
+            let eight = &packed[index * 8..][..8];
+            assert_eq!((eight[1], eight[2], eight[3], eight[5], eight[6], eight[7]), (0, 0, 0, 0, 0, 0));
+            (eight[0], eight[4])
+        };
+        // Columns 1, 2, 0, 3 of row 0, then of row 1.
+        assert_eq!([0, 1, 2, 3].map(position), [(2, 6 * 127), (2, 2 * 127), (4, 4 * 127), (0, -4 * 127)]);
+        assert_eq!([4, 5, 6, 7].map(position), [(1, 9 * 127), (1, 3 * 127), (2, 6 * 127), (0, -6 * 127)]);
+        assert_eq!([12, 13, 14, 15].map(position), [(0, -6 * 127), (0, -2 * 127), (0, -4 * 127), (0, 4 * 127)]);
     }
 
     #[test]

@@ -109,6 +109,7 @@ kernels! {
     Lstm = 25 in lstm;
     Sub = 26 in sub;
     #[cfg(feature = "f32")] LstmF32 = 27 in f32::lstm;
+    Conv2dWinograd = 28 in conv2d_winograd with O;
 }
 
 /// Every kernel that a checked instruction needs: its own, and those of rare forms.
@@ -117,6 +118,9 @@ pub(crate) fn needs(instruction: &Instruction, limits: &Limits) -> Kernels {
     let (any_factor, direct) = match instruction {
         Instruction::Conv2d(op) => {
             (needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits), false)
+        }
+        Instruction::Conv2dWinograd(op) => {
+            (needs_any_factor(&op.requantize, op.y_shape.c, op.taps().unwrap_or(u32::MAX), limits), false)
         }
         Instruction::DepthwiseConv2d(op) => {
             let taps = op.window.kernel_h.saturating_mul(op.window.kernel_w);

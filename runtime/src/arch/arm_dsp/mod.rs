@@ -110,4 +110,4 @@ macro_rules! cpu {
     };
 }
 
-use {cpu, single, tflite};
+pub(super) use {cpu, single, tflite};

@@ -20,6 +20,7 @@ decode_fields! {
     Multiplier { multiplier, shift }
     Requantize8 { biases, factors, y_zero_point, min, max }
     Conv2d { x, y, scratch, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize }
+    Conv2dWinograd { x, y, scratch, x_shape, y_shape, pad_top, pad_left, weights, x_zero_point, order, requantize }
     DepthwiseConv2d {
         x, y, scratch, scratch_bytes, x_shape, y_shape, window, weights, x_zero_point, order, requantize,
     }
