@@ -282,3 +282,17 @@ mod tests {
         assert_eq!(acc, [10, 15, 42]);
     }
 }
+
+/// `sum(x * w)` over the shorter of the two; exact up to 511 elements.
+#[inline]
+pub(crate) fn dot_i16(x: &[i16], w: &[i8]) -> i32 {
+    x.iter().zip(w).fold(0, |sum, (&x, &w)| sum.wrapping_add(i32::from(x).wrapping_mul(w.into())))
+}
+
+/// `sums += x * w`, element by element.
+#[inline]
+pub(crate) fn multiply_add_i16(sums: &mut [i32], x: &[i16], w: &[i8]) {
+    for (sum, (&x, &w)) in sums.iter_mut().zip(x.iter().zip(w)) {
+        *sum = sum.wrapping_add(i32::from(x).wrapping_mul(w.into()));
+    }
+}

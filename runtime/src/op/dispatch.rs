@@ -33,7 +33,13 @@ macro_rules! kernels {
         impl Instruction {
             /// The kernel that runs it.
             pub const fn kernel(&self) -> Kernel {
-                match self { $(Self::$kind(_) => Kernel::$kind,)* }
+                match self {
+                    $(Self::$kind(_) => Kernel::$kind,)*
+                    Self::Reserved28(never)
+                    | Self::Reserved29(never)
+                    | Self::Reserved30(never)
+                    | Self::Reserved31(never) => match *never {},
+                }
             }
         }
 
@@ -109,6 +115,22 @@ kernels! {
     Lstm = 25 in lstm;
     Sub = 26 in sub;
     #[cfg(feature = "f32")] LstmF32 = 27 in f32::lstm;
+    Conv2dI16 = 32 in int16::conv2d;
+    DepthwiseConv2dI16 = 33 in int16::depthwise_conv2d;
+    FullyConnectedI16 = 34 in int16::fully_connected;
+    AddI16 = 35 in int16::add;
+    MulI16 = 36 in int16::mul;
+    AveragePool2dI16 = 37 in int16::average_pool2d;
+    MaxPool2dI16 = 38 in int16::max_pool2d;
+    MeanI16 = 39 in int16::mean;
+    SoftmaxI16 = 40 in int16::softmax;
+    LookupI16 = 41 in int16::lookup;
+    SigmoidI16 = 42 in int16::sigmoid;
+    RescaleI16 = 43 in int16::rescale;
+    WidenI8 = 44 in int16::widen;
+    NarrowI16 = 45 in int16::narrow;
+    QuantizeI16 = 46 in int16::quantize;
+    DequantizeI16 = 47 in int16::dequantize;
 }
 
 /// Every kernel that a checked instruction needs: its own, and those of rare forms.
