@@ -2,10 +2,13 @@
 
 use super::EmitError;
 use super::context::NodeContext;
+use super::int16;
 use crate::ir::{Activation, DType, Pads};
 use crate::plan;
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Conv2d, Conv2dF32, DepthwiseConv2d, Hwc, Requantize8, RowOrder, Window};
+use mote_runtime::format::instruction::{
+    Conv2d, Conv2dF32, Conv2dI16, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, Requantize8, RowOrder, Window,
+};
 use mote_runtime::format::overlap::Distances;
 use mote_runtime::format::pack::filter_rows;
 
@@ -28,6 +31,8 @@ pub fn emit(
     match n.x_dtype()? {
         DType::I8 if groups > 1 && group_c == 1 => depthwise(n, shape, activation),
         DType::I8 => full(n, shape, activation),
+        DType::I16 if groups > 1 && group_c == 1 => depthwise16(n, shape, activation),
+        DType::I16 => full16(n, shape, activation),
         DType::F32 => float(n, shape, activation),
         other => n.unsupported_dtype(other),
     }
@@ -118,6 +123,32 @@ fn row_order((x, x_shape): (u32, Hwc), (y, y_shape): (u32, Hwc), distances: impl
     let overlap = u64::from(x) < end(y, y_shape) && u64::from(y) < end(x, x_shape);
     // If no order will do, the check of the finished file says so.
     if overlap { distances().order(x, y).unwrap_or_default() } else { RowOrder::default() }
+}
+
+fn full16(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let filters = n.const_i8(n.input(1)?)?;
+    let requantize = int16::requantize(n, filters, product, activation)?;
+    let weights = n.context.weights.add_i8_words(&filter_rows(filters, filters.len() / shape.out_c.max(1)));
+    let groups = n.size(shape.groups)?;
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    n.push(Instruction::Conv2dI16(Conv2dI16 { x, y, x_shape, y_shape, window, groups, weights, requantize }));
+    Ok(())
+}
+
+fn depthwise16(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let filters = n.const_i8(n.input(1)?)?;
+    let requantize = int16::requantize(n, filters, product, activation)?;
+    let weights = n.context.weights.add_i8_words(&channels_last(filters, shape.out_c, shape.taps));
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    n.push(Instruction::DepthwiseConv2dI16(DepthwiseConv2dI16 { x, y, x_shape, y_shape, window, weights, requantize }));
+    Ok(())
+}
+
+/// Scales of input and weights, in double precision.
+fn product(x: f32, w: f32) -> f64 {
+    f64::from(x) * f64::from(w)
 }
 
 fn float(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {

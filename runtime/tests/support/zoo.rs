@@ -270,7 +270,7 @@ pub fn int16(rounding: Rounding) -> Vec<Instruction> {
             window: WINDOW,
             groups: 2,
             weights: at::BYTES,
-            requantize: requantize(WideBiases::I64(at::FLOATS), EACH),
+            requantize: requantize(WideBiases::Int64(at::FLOATS), EACH),
         }),
         Instruction::DepthwiseConv2dI16(DepthwiseConv2dI16 {
             x,
@@ -279,7 +279,7 @@ pub fn int16(rounding: Rounding) -> Vec<Instruction> {
             y_shape: hwc(4, 3, 8),
             window: WINDOW,
             weights: at::BYTES,
-            requantize: requantize(WideBiases::None, PACKED),
+            requantize: requantize(WideBiases::Zero, PACKED),
         }),
         Instruction::FullyConnectedI16(FullyConnectedI16 {
             x,
@@ -288,7 +288,7 @@ pub fn int16(rounding: Rounding) -> Vec<Instruction> {
             in_n: 19,
             out_n: 7,
             weights: at::BYTES,
-            requantize: Requantize16 { reduced: false, ..requantize(WideBiases::I32(at::BIAS), ONE) },
+            requantize: Requantize16 { reduced: false, ..requantize(WideBiases::Int32(at::BIAS), ONE) },
         }),
         Instruction::AddI16(add),
         Instruction::MulI16(MulI16 { binary, scale: SCALE }),

@@ -87,12 +87,12 @@ impl Decode<'_> for Biases {
 impl Decode<'_> for WideBiases {
     fn decode(from: &mut Reader) -> Self {
         match from.u32() {
-            0 => Self::None,
-            1 => Self::I32(from.u32()),
-            2 => Self::I64(from.u32()),
+            0 => Self::Zero,
+            1 => Self::Int32(from.u32()),
+            2 => Self::Int64(from.u32()),
             _ => {
                 from.fail();
-                Self::None
+                Self::Zero
             }
         }
     }

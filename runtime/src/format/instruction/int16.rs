@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum WideBiases {
     /// All are 0.
-    None,
+    Zero,
     /// Weights-section offset of `i32`.
-    I32(u32),
+    Int32(u32),
     /// Weights-section offset of `i64`, aligned to 8.
-    I64(u32),
+    Int64(u32),
 }
 
 /// Turning 64-bit sums into stored outputs: `clamp(scaled(sum + bias[c], factor[c]), min, max)`.

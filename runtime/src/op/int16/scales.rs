@@ -60,9 +60,9 @@ impl Requantize16 {
         parameter(self.min <= self.max)?;
         parameter(!self.reduced || limits.rounding == Rounding::Tflite)?;
         match self.biases {
-            WideBiases::None => {}
-            WideBiases::I32(offset) => limits.weights::<i32>(offset, channels).map(drop)?,
-            WideBiases::I64(offset) => limits.weights::<[u32; 2]>(offset, channels).map(drop)?,
+            WideBiases::Zero => {}
+            WideBiases::Int32(offset) => limits.weights::<i32>(offset, channels).map(drop)?,
+            WideBiases::Int64(offset) => limits.weights::<[u32; 2]>(offset, channels).map(drop)?,
         }
         match self.factors {
             Factors::One(factor) => check_factor(factor),
@@ -82,9 +82,9 @@ impl Requantize16 {
     pub(super) fn scales<'m>(&self, channels: u32, memory: &Memory<'m, '_>) -> Option<Scales<'m>> {
         Some(Scales {
             biases: match self.biases {
-                WideBiases::None => BiasTable::None,
-                WideBiases::I32(offset) => BiasTable::I32(memory.weights(offset, channels)?),
-                WideBiases::I64(offset) => BiasTable::I64(memory.weights(offset, channels)?),
+                WideBiases::Zero => BiasTable::None,
+                WideBiases::Int32(offset) => BiasTable::I32(memory.weights(offset, channels)?),
+                WideBiases::Int64(offset) => BiasTable::I64(memory.weights(offset, channels)?),
             },
             factors: factor_table(self.factors, channels, memory)?,
             rounding: memory.rounding,

@@ -75,5 +75,5 @@ impl Tables {
 /// A requantization that an instruction holds whose tables are given apart.
 pub(crate) fn no_tables() -> Requantize16 {
     let factors = Factors::One(Multiplier::ZERO);
-    Requantize16 { biases: WideBiases::None, factors, reduced: false, min: 0, max: 0 }
+    Requantize16 { biases: WideBiases::Zero, factors, reduced: false, min: 0, max: 0 }
 }
