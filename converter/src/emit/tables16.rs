@@ -56,10 +56,16 @@ pub fn softmax() -> [Vec<i16>; 2] {
     ]
 }
 
-/// The sigmoid of `i / 24` in units of `2^-16`.
+/// The sigmoid of `i / 24` in units of `2^-16`, each point raised by half of what the middle of the line to the next one
+/// misses. These are the numbers of the reference kernels.
 pub fn sigmoid() -> Vec<u16> {
-    let point = |i: u32| (65536.0 / (1.0 + (-f64::from(i) / 24.0).exp())).round();
-    (0..256).map(|i| point(i).min(65535.0) as u16).collect()
+    let exact = |i: f64| 65536.0 / (1.0 + (-i / 24.0).exp());
+    let point = |i: u32| {
+        let i = f64::from(i);
+        let miss = exact(i + 0.5) - (exact(i) + exact(i + 1.0)) / 2.0;
+        (exact(i) + miss / 2.0).round().min(65535.0) as u16
+    };
+    (0..256).map(point).collect()
 }
 
 #[cfg(test)]
@@ -80,6 +86,6 @@ mod tests {
     #[test]
     fn the_sigmoid_starts_at_a_half_and_ends_at_one() {
         let table = sigmoid();
-        assert_eq!((table.len(), table[0], table[1], table[255]), (256, 32768, 33451, 65534));
+        assert_eq!((table.len(), table[0], table[1], table[28], table[255]), (256, 32768, 33451, 49975, 65534));
     }
 }

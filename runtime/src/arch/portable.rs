@@ -283,10 +283,15 @@ mod tests {
     }
 }
 
-/// `sum(x * w)` over the shorter of the two; exact up to 511 elements.
+/// `[sum(x * a), sum(x * b)]` over the shortest of the three; exact up to 511 elements.
 #[inline]
-pub(crate) fn dot_i16(x: &[i16], w: &[i8]) -> i32 {
-    x.iter().zip(w).fold(0, |sum, (&x, &w)| sum.wrapping_add(i32::from(x).wrapping_mul(w.into())))
+pub(crate) fn dot_pair_i16(x: &[i16], a: &[i8], b: &[i8]) -> [i32; 2] {
+    let product = |x: i16, w: i8| i32::from(x).wrapping_mul(w.into());
+    let mut sums = [0i32; 2];
+    for ((&x, &a), &b) in x.iter().zip(a).zip(b) {
+        sums = [sums[0].wrapping_add(product(x, a)), sums[1].wrapping_add(product(x, b))];
+    }
+    sums
 }
 
 /// `sums += x * w`, element by element.

@@ -1,5 +1,5 @@
-use super::dot;
 use super::scales::Scales;
+use super::{add_dots, row_pair};
 use crate::error::Fault;
 use crate::format::instruction::Conv2dI16;
 use crate::op::conv2d::{MAX_TAPS, check_groups};
@@ -26,26 +26,27 @@ fn conv2d(op: &Conv2dI16, x: &[i16], weights: &[i8], scales: &Scales<'_>, y: &mu
     let groups = NonZeroUsize::new(op.groups as usize)?;
     let group_in = op.x_shape.c as usize / groups;
     let group_out = NonZeroUsize::new(op.y_shape.c as usize / groups)?;
-    let row_bytes = NonZeroUsize::new(op.row_bytes()? as usize)?;
+    let row_bytes = op.row_bytes()? as usize;
     let mut y_groups = y.chunks_exact_mut(group_out.get());
     for y_row in 0..op.y_shape.h {
         let row_taps = rows.taps(y_row);
         for y_column in 0..op.y_shape.w {
             let runs = Runs::new(&op.window, op.x_shape, group_in, row_taps, columns.taps(y_column));
-            let mut filters = weights.chunks_exact(row_bytes.get());
             let mut channel = 0usize;
             for group in 0..groups.get() {
                 let x = x.get(group.wrapping_mul(group_in)..)?;
-                for y in y_groups.next()? {
-                    let filter = filters.next()?;
-                    let mut sum = 0i64;
+                for y in y_groups.next()?.chunks_mut(2) {
+                    let [a, b] = row_pair(weights, channel, row_bytes, y.len())?;
+                    let mut sums = [0i64; 2];
                     runs.for_each(|x_at, w_at| {
-                        let piece = dot(x.get(x_at..)?.get(..runs.len)?, filter.get(w_at..)?.get(..runs.len)?);
-                        sum = sum.wrapping_add(piece);
+                        let [a, b] = [a.get(w_at..)?.get(..runs.len)?, b.get(w_at..)?.get(..runs.len)?];
+                        add_dots(&mut sums, x.get(x_at..)?.get(..runs.len)?, [a, b]);
                         Some(())
                     })?;
-                    *y = scales.output(channel, sum)?;
-                    channel = channel.wrapping_add(1);
+                    for (y, sum) in y.iter_mut().zip(sums) {
+                        *y = scales.output(channel, sum)?;
+                        channel = channel.wrapping_add(1);
+                    }
                 }
             }
         }

@@ -35,6 +35,7 @@ fn depthwise_conv2d(
     let in_c = NonZeroUsize::new(op.x_shape.c as usize)?;
     let out_c = NonZeroUsize::new(op.y_shape.c as usize)?;
     let per_input = NonZeroUsize::new(out_c.get() / in_c)?;
+    let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;
     let mut pixels = y.chunks_exact_mut(out_c.get());
     for y_row in 0..op.y_shape.h {
         let row_taps = rows.taps(y_row);
@@ -42,22 +43,31 @@ fn depthwise_conv2d(
             let runs = Runs::taps(&op.window, op.x_shape, out_c.get(), row_taps, columns.taps(y_column));
             let mut channel = 0usize;
             for y in pixels.next()?.chunks_mut(BLOCK) {
-                let mut sums = Sums::new(y.len());
+                if taps > CHUNK {
+                    for y in y {
+                        *y = scales.output(channel, long_sum(runs, x, weights, channel, channel / per_input)?)?;
+                        channel = channel.wrapping_add(1);
+                    }
+                    continue;
+                }
+                let mut sums = [0i32; BLOCK];
+                let sums = sums.get_mut(..y.len())?;
                 runs.for_each(|x_at, w_at| {
                     let w = weights.get(w_at.wrapping_add(channel)..)?;
                     if per_input.get() == 1 {
-                        sums.add(x.get(x_at.wrapping_add(channel)..)?, w)
+                        arch::multiply_add_i16(sums, x.get(x_at.wrapping_add(channel)..)?, w);
                     } else {
                         let mut spread = [0; BLOCK];
-                        for (spread, channel) in spread.iter_mut().zip(channel..out_c.get()) {
+                        let spread = spread.get_mut(..sums.len())?;
+                        for (spread, channel) in spread.iter_mut().zip(channel..) {
                             *spread = *x.get(x_at.wrapping_add(channel / per_input))?;
                         }
-                        sums.add(&spread, w)
+                        arch::multiply_add_i16(sums, spread, w);
                     }
+                    Some(())
                 })?;
-                sums.flush();
-                for (y, &sum) in y.iter_mut().zip(&sums.long) {
-                    *y = scales.output(channel, sum)?;
+                for (y, &sum) in y.iter_mut().zip(sums.iter()) {
+                    *y = scales.output(channel, sum.into())?;
                     channel = channel.wrapping_add(1);
                 }
             }
@@ -66,37 +76,17 @@ fn depthwise_conv2d(
     Some(())
 }
 
-/// 64-bit sums, to which 32-bit ones are added before they could overflow.
-struct Sums {
-    len: usize,
-    short: [i32; BLOCK],
-    long: [i64; BLOCK],
-    /// Products in the short ones.
-    taps: usize,
-}
-
-impl Sums {
-    fn new(len: usize) -> Self {
-        Self { len, short: [0; BLOCK], long: [0; BLOCK], taps: 0 }
-    }
-
-    #[inline]
-    fn add(&mut self, x: &[i16], w: &[i8]) -> Option<()> {
-        if self.taps == CHUNK {
-            self.flush();
-        }
-        arch::multiply_add_i16(self.short.get_mut(..self.len)?, x, w);
-        self.taps = self.taps.wrapping_add(1);
+/// One channel of a kernel whose sums may not fit 32 bits.
+#[cold]
+#[inline(never)]
+fn long_sum(runs: Runs, x: &[i16], weights: &[i8], channel: usize, input: usize) -> Option<i64> {
+    let mut sum = 0i64;
+    runs.for_each(|x_at, w_at| {
+        let (x, w) = (*x.get(x_at.wrapping_add(input))?, *weights.get(w_at.wrapping_add(channel))?);
+        sum = sum.wrapping_add(i32::from(x).wrapping_mul(w.into()).into());
         Some(())
-    }
-
-    fn flush(&mut self) {
-        for (long, short) in self.long.iter_mut().zip(&mut self.short) {
-            *long = long.wrapping_add((*short).into());
-            *short = 0;
-        }
-        self.taps = 0;
-    }
+    })?;
+    Some(sum)
 }
 
 pub(crate) fn check(op: &DepthwiseConv2dI16, limits: &Limits) -> Result<(), Fault> {

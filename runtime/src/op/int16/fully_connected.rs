@@ -1,5 +1,5 @@
-use super::dot;
 use super::scales::Scales;
+use super::{add_dots, row_pair};
 use crate::error::Fault;
 use crate::format::instruction::FullyConnectedI16;
 use crate::op::conv2d::MAX_TAPS;
@@ -27,13 +27,18 @@ fn fully_connected(
 ) -> Option<()> {
     let in_n = NonZeroUsize::new(op.in_n as usize)?;
     let out_n = NonZeroUsize::new(op.out_n as usize)?;
-    let row_bytes = NonZeroUsize::new(in_n.get().checked_next_multiple_of(4)?)?;
+    let row_bytes = in_n.get().checked_next_multiple_of(4)?;
     let mut x_rows = x.chunks_exact(in_n.get());
     for y in y.chunks_exact_mut(out_n.get()) {
         let x = x_rows.next()?;
-        let mut filters = weights.chunks_exact(row_bytes.get());
-        for (channel, y) in y.iter_mut().enumerate() {
-            *y = scales.output(channel, dot(x, filters.next()?))?;
+        let mut channel = 0usize;
+        for y in y.chunks_mut(2) {
+            let mut sums = [0i64; 2];
+            add_dots(&mut sums, x, row_pair(weights, channel, row_bytes, y.len())?);
+            for (y, sum) in y.iter_mut().zip(sums) {
+                *y = scales.output(channel, sum)?;
+                channel = channel.wrapping_add(1);
+            }
         }
     }
     Some(())

@@ -27,14 +27,27 @@ use crate::format::instruction::BinaryI16;
 /// As many products have a sum that fits `i32`, whatever the operands: `511 * 2^15 * 2^7 < 2^31`.
 const CHUNK: usize = 504;
 
-/// `sum(x * w)` over the shorter of the two, in pieces whose sums fit 32 bits.
+/// Adds `sum(x * row)` of two rows of weights to `sums`, in pieces whose sums fit 32 bits.
 #[inline]
-fn dot(x: &[i16], w: &[i8]) -> i64 {
+fn add_dots(sums: &mut [i64; 2], x: &[i16], [a, b]: [&[i8]; 2]) {
+    let mut add = |x: &[i16], a: &[i8], b: &[i8]| {
+        let [first, second] = arch::dot_pair_i16(x, a, b);
+        *sums = [sums[0].wrapping_add(first.into()), sums[1].wrapping_add(second.into())];
+    };
     if x.len() <= CHUNK {
-        return arch::dot_i16(x, w).into();
+        return add(x, a, b);
     }
-    let pieces = x.chunks(CHUNK).zip(w.chunks(CHUNK));
-    pieces.fold(0, |sum, (x, w)| sum.wrapping_add(arch::dot_i16(x, w).into()))
+    for ((x, a), b) in x.chunks(CHUNK).zip(a.chunks(CHUNK)).zip(b.chunks(CHUNK)) {
+        add(x, a, b);
+    }
+}
+
+/// Rows `row` and `row + 1` of weights; the first one twice if only `left` of them are left.
+#[inline]
+fn row_pair(weights: &[i8], row: usize, row_bytes: usize, left: usize) -> Option<[&[i8]; 2]> {
+    let rows = weights.get(row.wrapping_mul(row_bytes)..)?;
+    let first = rows.get(..row_bytes)?;
+    Some([first, if left > 1 { rows.get(row_bytes..)?.get(..row_bytes)? } else { first }])
 }
 
 /// `value` within `min..=max`. Not `Ord::clamp`, which panics if `min > max`.

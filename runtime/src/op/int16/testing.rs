@@ -44,7 +44,7 @@ impl Tables {
         }
     }
 
-    pub fn scales(&self, rounding: Rounding) -> Scales<'_> {
+    pub(super) fn scales(&self, rounding: Rounding) -> Scales<'_> {
         let one = Multiplier { multiplier: self.multipliers[0], shift: self.shifts[0] };
         Scales {
             biases: self.narrow.as_ref().map_or(BiasTable::I64(&self.words), |narrow| BiasTable::I32(narrow)),
