@@ -38,6 +38,8 @@ impl Choice {
             Requantize(op) => Self::unary(op.x, op.y),
             Quantize(op) => Self::unary(op.x, op.y),
             Softmax(op) => Self::unary(op.x, op.y),
+            Conv2dI16(op) => Self::direct((op.x, op.x_shape), (op.y, op.y_shape)),
+            DepthwiseConv2dI16(op) => Self::direct((op.x, op.x_shape), (op.y, op.y_shape)),
             AddI16(op) => Self::over_either([op.binary.a, op.binary.b], op.binary.y),
             MulI16(op) => Self::over_either([op.binary.a, op.binary.b], op.binary.y),
             SoftmaxI16(op) => Self::unary(op.x, op.y),
@@ -49,6 +51,13 @@ impl Choice {
             UnaryF32(op) => Self::unary(op.x, op.y),
             _ => Self::default(),
         }
+    }
+
+    /// A convolution on int16.
+    fn direct((x, x_shape): (u32, Hwc), (y, y_shape): (u32, Hwc)) -> Self {
+        let words = |shape| bytes(shape).saturating_mul(2);
+        let memory = overlap((x, words(x_shape)), (y, words(y_shape)));
+        Self { kernel: "direct".into(), memory, ..Self::default() }
     }
 
     fn unary(x: u32, y: u32) -> Self {

@@ -34,7 +34,7 @@ pub enum Way {
     Im2col,
     /// Depthwise, four channels at a time from scratch memory.
     Strips,
-    /// Depthwise, straight from the input.
+    /// Straight from the input.
     Direct,
 }
 
@@ -55,6 +55,11 @@ impl Cost {
         match kernel {
             Kernel::Conv2d(op) => Self::conv2d(op),
             Kernel::Depthwise(op) => Self::depthwise_conv2d(op),
+            Kernel::Conv2dI16(op) => {
+                let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c / op.groups.max(1)];
+                Self::new(op.y_shape, &per_output, Way::Direct)
+            }
+            Kernel::DepthwiseI16(op) => Self::new(op.y_shape, &[op.window.kernel_h, op.window.kernel_w], Way::Direct),
         }
     }
 

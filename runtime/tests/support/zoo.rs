@@ -270,7 +270,20 @@ pub fn int16(rounding: Rounding) -> Vec<Instruction> {
             window: WINDOW,
             groups: 2,
             weights: at::BYTES,
+            order: RowOrder::TopDown,
             requantize: requantize(WideBiases::Int64(at::FLOATS), EACH),
+        }),
+        // Onto its own input.
+        Instruction::Conv2dI16(Conv2dI16 {
+            x: 128,
+            y: 64,
+            x_shape: hwc(3, 3, 8),
+            y_shape: hwc(3, 3, 8),
+            window: Window { kernel_h: 1, kernel_w: 1, stride_h: 1, stride_w: 1, pad_top: 0, pad_left: 0, ..WINDOW },
+            groups: 1,
+            weights: at::BYTES,
+            order: RowOrder::TopDown,
+            requantize: requantize(WideBiases::Zero, ONE),
         }),
         Instruction::DepthwiseConv2dI16(DepthwiseConv2dI16 {
             x,
@@ -279,6 +292,7 @@ pub fn int16(rounding: Rounding) -> Vec<Instruction> {
             y_shape: hwc(4, 3, 8),
             window: WINDOW,
             weights: at::BYTES,
+            order: RowOrder::BottomUp,
             requantize: requantize(WideBiases::Zero, PACKED),
         }),
         Instruction::FullyConnectedI16(FullyConnectedI16 {

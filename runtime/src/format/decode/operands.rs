@@ -52,8 +52,8 @@ decode_fields! {
     }
     LstmGateF32 { weights_x, weights_h, bias }
     Requantize16 { biases, factors, reduced, min, max }
-    Conv2dI16 { x, y, x_shape, y_shape, window, groups, weights, requantize }
-    DepthwiseConv2dI16 { x, y, x_shape, y_shape, window, weights, requantize }
+    Conv2dI16 { x, y, x_shape, y_shape, window, groups, weights, order, requantize }
+    DepthwiseConv2dI16 { x, y, x_shape, y_shape, window, weights, order, requantize }
     FullyConnectedI16 { x, y, rows, in_n, out_n, weights, requantize }
     BinaryI16 { a, b, y, len, b_len, b_inner, min, max }
     AddI16 { binary, subtract, left_shift, a_scale, b_scale, y_scale }

@@ -1,7 +1,7 @@
 //! Operands of instructions on int16 activations with int8 weights ("16x8"). All int16 values have zero point 0; they lie at
 //! multiples of 2 bytes.
 
-use super::{Factors, Hwc, Multiplier, Operand, Window};
+use super::{Factors, Hwc, Multiplier, Operand, RowOrder, Window};
 use serde::{Deserialize, Serialize};
 
 /// Where the biases of all output channels are, by their width.
@@ -41,7 +41,7 @@ pub struct Requantize16 {
 pub struct Conv2dI16 {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may overlap the input as `order` allows.
     pub y: u32,
     /// Shape of the input.
     pub x_shape: Hwc,
@@ -53,6 +53,8 @@ pub struct Conv2dI16 {
     pub groups: u32,
     /// `i8`, see above, aligned to 4.
     pub weights: u32,
+    /// Which pixels come first.
+    pub order: RowOrder,
     /// Per channel of the output.
     pub requantize: Requantize16,
 }
@@ -64,7 +66,7 @@ pub struct Conv2dI16 {
 pub struct DepthwiseConv2dI16 {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may overlap the input as `order` allows.
     pub y: u32,
     /// Shape of the input.
     pub x_shape: Hwc,
@@ -74,6 +76,8 @@ pub struct DepthwiseConv2dI16 {
     pub window: Window,
     /// `i8`, see above, aligned to 4.
     pub weights: u32,
+    /// Which pixels come first.
+    pub order: RowOrder,
     /// Per channel of the output.
     pub requantize: Requantize16,
 }

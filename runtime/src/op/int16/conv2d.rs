@@ -1,5 +1,5 @@
 use super::scales::Scales;
-use super::{add_dots, row_pair};
+use super::{BLOCK, Maps, add_dots, row_pair};
 use crate::error::Fault;
 use crate::format::instruction::Conv2dI16;
 use crate::op::conv2d::{MAX_TAPS, check_groups};
@@ -20,33 +20,45 @@ use core::num::NonZeroUsize;
 /// the TFLite 16x8 reference kernels when the rounding is `Tflite`. Source: LiteRT 8-bit quantization specification, and
 /// its 16x8 extension.
 ///
-/// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
-fn conv2d(op: &Conv2dI16, x: &[i16], weights: &[i8], scales: &Scales<'_>, y: &mut [i16]) -> Option<()> {
+/// Outputs may lie over inputs as `check` allows: those of a few channels are computed before they are written.
+///
+/// Returns `None`, with the rest of the output untouched, if something is shorter than its shape. `Model::load` has checked
+/// this.
+fn conv2d(op: &Conv2dI16, maps: &mut Maps<'_, '_, '_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
     let (rows, columns) = op.window.axes(op.x_shape)?;
     let groups = NonZeroUsize::new(op.groups as usize)?;
     let group_in = op.x_shape.c as usize / groups;
-    let group_out = NonZeroUsize::new(op.y_shape.c as usize / groups)?;
+    let group_out = op.y_shape.c as usize / groups;
     let row_bytes = op.row_bytes()? as usize;
-    let mut y_groups = y.chunks_exact_mut(group_out.get());
-    for y_row in 0..op.y_shape.h {
+    for step in 0..op.y_shape.h {
+        let y_row = op.order.row(step, op.y_shape.h);
         let row_taps = rows.taps(y_row);
-        for y_column in 0..op.y_shape.w {
+        for step in 0..op.y_shape.w {
+            let y_column = op.order.row(step, op.y_shape.w);
             let runs = Runs::new(&op.window, op.x_shape, group_in, row_taps, columns.taps(y_column));
-            let mut channel = 0usize;
+            let pixel = (y_row as usize).wrapping_mul(op.y_shape.w as usize).wrapping_add(y_column as usize);
             for group in 0..groups.get() {
-                let x = x.get(group.wrapping_mul(group_in)..)?;
-                for y in y_groups.next()?.chunks_mut(2) {
-                    let [a, b] = row_pair(weights, channel, row_bytes, y.len())?;
-                    let mut sums = [0i64; 2];
-                    runs.for_each(|x_at, w_at| {
-                        let [a, b] = [a.get(w_at..)?.get(..runs.len)?, b.get(w_at..)?.get(..runs.len)?];
-                        add_dots(&mut sums, x.get(x_at..)?.get(..runs.len)?, [a, b]);
-                        Some(())
-                    })?;
-                    for (y, sum) in y.iter_mut().zip(sums) {
-                        *y = scales.output(channel, sum)?;
-                        channel = channel.wrapping_add(1);
+                let (mut channel, end) = (group.wrapping_mul(group_out), group.wrapping_add(1).wrapping_mul(group_out));
+                while channel < end {
+                    let mut outputs = [0i16; BLOCK];
+                    let outputs = outputs.get_mut(..end.wrapping_sub(channel).min(BLOCK))?;
+                    let x = maps.x()?.get(group.wrapping_mul(group_in)..)?;
+                    let mut at = channel;
+                    for outputs in outputs.chunks_mut(2) {
+                        let [a, b] = row_pair(weights, at, row_bytes, outputs.len())?;
+                        let mut sums = [0i64; 2];
+                        runs.for_each(|x_at, w_at| {
+                            let [a, b] = [a.get(w_at..)?.get(..runs.len)?, b.get(w_at..)?.get(..runs.len)?];
+                            add_dots(&mut sums, x.get(x_at..)?.get(..runs.len)?, [a, b]);
+                            Some(())
+                        })?;
+                        for (output, sum) in outputs.iter_mut().zip(sums) {
+                            *output = scales.output(at, sum)?;
+                            at = at.wrapping_add(1);
+                        }
                     }
+                    maps.write(pixel.wrapping_mul(op.y_shape.c as usize).wrapping_add(channel), outputs)?;
+                    channel = at;
                 }
             }
         }
@@ -64,15 +76,15 @@ pub(crate) fn check(op: &Conv2dI16, limits: &Limits) -> Result<(), Fault> {
     op.requantize.check(y.c, limits)?;
     let x = limits.arena::<i16>(op.x, product(&[x.h, x.w, x.c])?)?;
     let y = limits.arena::<i16>(op.y, product(&[y.h, y.w, y.c])?)?;
-    x.disjoint(y)
+    if x.overlaps(y) && !op.distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
 }
 
 pub(crate) fn run(op: &Conv2dI16, memory: &mut Memory) -> Option<()> {
     let (x, y) = (op.x_shape, op.y_shape);
     let weights = memory.weights(op.weights, y.c.checked_mul(op.row_bytes()?)?)?;
     let scales = op.requantize.scales(y.c, memory)?;
-    let (x, y) = memory.x_y(op.x, x.elements()?, op.y, y.elements()?)?;
-    conv2d(op, x, weights, &scales, y)
+    let mut maps = Maps { memory, x: (op.x, x.elements()?), y: (op.y, y.elements()?) };
+    conv2d(op, &mut maps, weights, &scales)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-use super::CHUNK;
 use super::scales::Scales;
+use super::{BLOCK, CHUNK, Maps};
 use crate::arch;
 use crate::error::Fault;
 use crate::format::instruction::DepthwiseConv2dI16;
@@ -7,9 +7,6 @@ use crate::op::conv2d::MAX_TAPS;
 use crate::op::window::Runs;
 use crate::op::{Limits, Memory, product};
 use core::num::NonZeroUsize;
-
-/// Channels whose sums are held on the stack at a time.
-const BLOCK: usize = 32;
 
 /// 2-D depthwise convolution: every output channel reads one input channel,
 /// `y[h, w, o] = clamp(scaled(sum(x[.., .., o / m] * weights[.., .., o]) + bias[o]), min, max)` with `m = out_c / in_c`.
@@ -23,53 +20,58 @@ const BLOCK: usize = 32;
 ///
 /// Any stride, dilation and padding. Bit-exact with the TFLite 16x8 reference kernel when the rounding is `Tflite`.
 ///
-/// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
+/// Outputs may lie over inputs as `check` allows.
+///
+/// Returns `None`, with the rest of the output untouched, if something is shorter than its shape. `Model::load` has checked
+/// this.
 fn depthwise_conv2d(
     op: &DepthwiseConv2dI16,
-    x: &[i16],
+    maps: &mut Maps<'_, '_, '_>,
     weights: &[i8],
     scales: &Scales<'_>,
-    y: &mut [i16],
 ) -> Option<()> {
     let (rows, columns) = op.window.axes(op.x_shape)?;
     let in_c = NonZeroUsize::new(op.x_shape.c as usize)?;
-    let out_c = NonZeroUsize::new(op.y_shape.c as usize)?;
-    let per_input = NonZeroUsize::new(out_c.get() / in_c)?;
+    let out_c = op.y_shape.c as usize;
+    let per_input = NonZeroUsize::new(out_c / in_c)?;
     let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;
-    let mut pixels = y.chunks_exact_mut(out_c.get());
-    for y_row in 0..op.y_shape.h {
+    for step in 0..op.y_shape.h {
+        let y_row = op.order.row(step, op.y_shape.h);
         let row_taps = rows.taps(y_row);
         for y_column in 0..op.y_shape.w {
-            let runs = Runs::taps(&op.window, op.x_shape, out_c.get(), row_taps, columns.taps(y_column));
+            let runs = Runs::taps(&op.window, op.x_shape, out_c, row_taps, columns.taps(y_column));
+            let pixel = (y_row as usize).wrapping_mul(op.y_shape.w as usize).wrapping_add(y_column as usize);
             let mut channel = 0usize;
-            for y in pixels.next()?.chunks_mut(BLOCK) {
+            while channel < out_c {
+                let len = out_c.wrapping_sub(channel).min(BLOCK);
+                let (mut sums, mut outputs) = ([0i32; BLOCK], [0i16; BLOCK]);
+                let (sums, outputs) = (sums.get_mut(..len)?, outputs.get_mut(..len)?);
+                let x = maps.x()?;
                 if taps > CHUNK {
-                    for y in y {
-                        *y = scales.output(channel, long_sum(runs, x, weights, channel, channel / per_input)?)?;
-                        channel = channel.wrapping_add(1);
+                    for (output, channel) in outputs.iter_mut().zip(channel..) {
+                        *output = scales.output(channel, long_sum(runs, x, weights, channel, channel / per_input)?)?;
                     }
-                    continue;
-                }
-                let mut sums = [0i32; BLOCK];
-                let sums = sums.get_mut(..y.len())?;
-                runs.for_each(|x_at, w_at| {
-                    let w = weights.get(w_at.wrapping_add(channel)..)?;
-                    if per_input.get() == 1 {
-                        arch::multiply_add_i16(sums, x.get(x_at.wrapping_add(channel)..)?, w);
-                    } else {
-                        let mut spread = [0; BLOCK];
-                        let spread = spread.get_mut(..sums.len())?;
-                        for (spread, channel) in spread.iter_mut().zip(channel..) {
-                            *spread = *x.get(x_at.wrapping_add(channel / per_input))?;
+                } else {
+                    runs.for_each(|x_at, w_at| {
+                        let w = weights.get(w_at.wrapping_add(channel)..)?;
+                        if per_input.get() == 1 {
+                            arch::multiply_add_i16(sums, x.get(x_at.wrapping_add(channel)..)?, w);
+                        } else {
+                            let mut spread = [0; BLOCK];
+                            let spread = spread.get_mut(..len)?;
+                            for (spread, channel) in spread.iter_mut().zip(channel..) {
+                                *spread = *x.get(x_at.wrapping_add(channel / per_input))?;
+                            }
+                            arch::multiply_add_i16(sums, spread, w);
                         }
-                        arch::multiply_add_i16(sums, spread, w);
+                        Some(())
+                    })?;
+                    for ((output, &sum), channel) in outputs.iter_mut().zip(sums.iter()).zip(channel..) {
+                        *output = scales.output(channel, sum.into())?;
                     }
-                    Some(())
-                })?;
-                for (y, &sum) in y.iter_mut().zip(sums.iter()) {
-                    *y = scales.output(channel, sum.into())?;
-                    channel = channel.wrapping_add(1);
                 }
+                maps.write(pixel.wrapping_mul(out_c).wrapping_add(channel), outputs)?;
+                channel = channel.wrapping_add(len);
             }
         }
     }
@@ -103,7 +105,7 @@ pub(crate) fn check(op: &DepthwiseConv2dI16, limits: &Limits) -> Result<(), Faul
     op.requantize.check(y.c, limits)?;
     let x = limits.arena::<i16>(op.x, product(&[x.h, x.w, x.c])?)?;
     let y = limits.arena::<i16>(op.y, product(&[y.h, y.w, y.c])?)?;
-    x.disjoint(y)
+    if x.overlaps(y) && !op.distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
 }
 
 pub(crate) fn run(op: &DepthwiseConv2dI16, memory: &mut Memory) -> Option<()> {
@@ -111,8 +113,8 @@ pub(crate) fn run(op: &DepthwiseConv2dI16, memory: &mut Memory) -> Option<()> {
     let weights_len = window.kernel_h.checked_mul(window.kernel_w)?.checked_mul(y.c)?;
     let weights = memory.weights(op.weights, weights_len)?;
     let scales = op.requantize.scales(y.c, memory)?;
-    let (x, y) = memory.x_y(op.x, x.elements()?, op.y, y.elements()?)?;
-    depthwise_conv2d(op, x, weights, &scales, y)
+    let mut maps = Maps { memory, x: (op.x, x.elements()?), y: (op.y, y.elements()?) };
+    depthwise_conv2d(op, &mut maps, weights, &scales)
 }
 
 #[cfg(test)]

@@ -20,9 +20,42 @@ pub mod softmax;
 pub(crate) mod testing;
 pub mod widen;
 
+use super::Memory;
 use super::elementwise::Operands;
 use crate::arch;
-use crate::format::instruction::BinaryI16;
+use crate::format::instruction::{BinaryI16, RowOrder};
+
+/// Outputs that a convolution holds on the stack before it writes them.
+const BLOCK: usize = 32;
+
+/// Input and output of a convolution, each an offset in the arena and a length; never borrowed at the same time.
+struct Maps<'s, 'm, 'a> {
+    memory: &'s mut Memory<'m, 'a>,
+    x: (u32, u32),
+    y: (u32, u32),
+}
+
+impl Maps<'_, '_, '_> {
+    fn x(&mut self) -> Option<&[i16]> {
+        self.memory.arena(self.x.0, self.x.1).map(|x| &*x)
+    }
+
+    fn write(&mut self, at: usize, outputs: &[i16]) -> Option<()> {
+        let y: &mut [i16] = self.memory.arena(self.y.0, self.y.1)?;
+        y.get_mut(at..)?.get_mut(..outputs.len())?.copy_from_slice(outputs);
+        Some(())
+    }
+}
+
+impl RowOrder {
+    /// The row, or column, of `size` that is computed as the `step`th.
+    fn row(self, step: u32, size: u32) -> u32 {
+        match self {
+            Self::TopDown => step,
+            Self::BottomUp => size.wrapping_sub(1).wrapping_sub(step),
+        }
+    }
+}
 
 /// As many products have a sum that fits `i32`, whatever the operands: `511 * 2^15 * 2^7 < 2^31`.
 const CHUNK: usize = 504;

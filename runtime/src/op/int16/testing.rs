@@ -1,15 +1,38 @@
 //! What the property tests of the int16 kernels share.
 
+use super::Maps;
 use super::scales::{BiasTable, Scales};
 use crate::fixed_point::{requantize_reduced, requantize_wide};
 use crate::format::Rounding;
+use crate::format::instruction::RowOrder;
 use crate::format::instruction::{Factors, Multiplier, Requantize16, WideBiases};
+use crate::format::overlap::Distances;
+use crate::op::Memory;
 use crate::op::scales::FactorTable;
-use crate::op::testing::Random;
+use crate::op::testing::{Places, Random};
 use std::vec::Vec;
 
 pub(crate) fn i16s(random: &mut Random, n: u32) -> Vec<i16> {
     (0..n).map(|_| random.next() as i16).collect()
+}
+
+/// Runs `f` on input and output apart, and as near to each other as `distances` allow: both outputs.
+pub(super) fn run(
+    x: &[i16],
+    y_len: u32,
+    (distances, order): (Distances, RowOrder),
+    f: impl Fn(&mut Maps) -> Option<()>,
+) -> [Option<Vec<i16>>; 2] {
+    let (x_len, x_bytes) = (x.len() as u32, 2 * x.len() as u32);
+    let all = [Places::apart(x_bytes, 0, 2 * y_len), Places::overlapping(x_bytes, 0, 2 * y_len, distances, order)];
+    all.map(|places| {
+        let mut words = std::vec![0xa5a5_a5a5u32; places.arena_bytes().div_ceil(4) as usize];
+        let arena: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        arena[places.x as usize..][..2 * x.len()].copy_from_slice(bytemuck::cast_slice(x));
+        let mut memory = Memory { arena, weights: &[], rounding: Rounding::Single };
+        f(&mut Maps { memory: &mut memory, x: (places.x, x_len), y: (places.y, y_len) })?;
+        Some(memory.arena::<i16>(places.y, y_len)?.to_vec())
+    })
 }
 
 /// Biases, factors and the rest of a requantization, in one of the forms that a file may hold.

@@ -1,11 +1,10 @@
-use super::super::testing::{Tables, i16s, no_tables};
+use super::super::testing::{Tables, i16s, no_tables, run};
 use super::*;
 use crate::format::Rounding;
 use crate::format::instruction::Hwc;
 use crate::format::pack::filter_rows;
-use crate::op::testing::{Random, at, config, hwc, positions, rounding, taps, window};
+use crate::op::testing::{Random, at, config, hwc, order, positions, rounding, taps, window};
 use proptest::prelude::*;
-use std::vec;
 use std::vec::Vec;
 
 /// The sum over all taps and all channels of the group, one product at a time.
@@ -30,18 +29,21 @@ proptest! {
 
     #[test]
     fn equals_the_literal_sum(
-        x in hwc(6, 5), y in hwc(5, 6), groups in 1u32..4, window in window(), rounding in rounding(), seed: u64,
+        x in hwc(6, 5), y in hwc(5, 6), groups in 1u32..4, window in window(), rounding in rounding(),
+        order in order(), seed: u64,
     ) {
         let (x_shape, y_shape) = (Hwc { c: x.c * groups, ..x }, Hwc { c: y.c * groups, ..y });
-        let op = Conv2dI16 { x: 0, y: 0, x_shape, y_shape, window, groups, weights: 0, requantize: no_tables() };
+        let op = Conv2dI16 { x: 0, y: 0, x_shape, y_shape, window, groups, weights: 0, order, requantize: no_tables() };
         let mut random = Random::new(seed);
         let x = i16s(&mut random, x_shape.elements().unwrap());
         let row = window.kernel_h * window.kernel_w * x_shape.c / groups;
         let weights = random.i8s(y_shape.c * row);
         let packed = filter_rows(&weights, row as usize);
         let tables = Tables::random(&mut random, y_shape.c, rounding);
-        let mut got = vec![0; y_shape.elements().unwrap() as usize];
-        prop_assert!(conv2d(&op, &x, &packed, &tables.scales(rounding), &mut got).is_some());
-        prop_assert_eq!(got, literal(&op, &x, &weights, &tables, rounding));
+        let expected = literal(&op, &x, &weights, &tables, rounding);
+        let convolve = |maps: &mut Maps| conv2d(&op, maps, &packed, &tables.scales(rounding));
+        for got in run(&x, y_shape.elements().unwrap(), (op.distances(), order), convolve) {
+            prop_assert_eq!(got.as_ref(), Some(&expected));
+        }
     }
 }
