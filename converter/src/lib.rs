@@ -146,6 +146,11 @@ pub enum BuildError {
          the whole network in float with `--precision f32`"
     )]
     FloatNodes { pattern: String },
+    #[error(
+        "the network came quantized, with the widths of its activations: leave `--activations` and `--int16` out, or \
+         quantize the float network that it was made from"
+    )]
+    Widths,
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
     #[error(transparent)]
@@ -285,6 +290,9 @@ fn lower_quantized(
 ) -> Result<Lowered, BuildError> {
     if let Some(pattern) = options.quantize.float_nodes.first() {
         return Err(BuildError::FloatNodes { pattern: pattern.clone() });
+    }
+    if options.quantize.activations != quantize::Width::I8 || !options.quantize.int16_nodes.is_empty() {
+        return Err(BuildError::Widths);
     }
     let graph = quantize::dequantized(&quant);
     let calibration = calibration(&graph)?;

@@ -433,3 +433,45 @@ fn measuring_on_calibration_data_is_warned_about() {
     assert!(with(&[]).contains(warning));
     assert!(!with(&["--limit", "500", "--eval-skip", "500"]).contains(warning));
 }
+
+#[test]
+fn int16_activations_as_a_whole_and_by_name() {
+    let dir = folder();
+    let file = at(&dir, "wide.mote");
+    mote(&[convert_args(&file), vec!["--activations".into(), "int16".into()]].concat()).success();
+    let inspected = json(&mote(&["inspect", &file, "--json"]).success());
+    assert_eq!(
+        (&inspected["inputs"][0]["dtype"], &inspected["outputs"][0]["dtype"]),
+        (&"int16".into(), &"int16".into())
+    );
+    let ops: Vec<&str> =
+        inspected["instructions"].as_array().unwrap().iter().map(|i| i["op"].as_str().unwrap()).collect();
+    assert!(ops.iter().all(|op| op.ends_with("_i16")), "{ops:?}");
+
+    // Stored values in, stored values out, and the same as the device quantizes them.
+    let scale = inspected["inputs"][0]["scale"].as_f64().unwrap() as f32;
+    let stored: Vec<Vec<f32>> = vec![(0..64).map(|i| ((i * 7919) % 20_000) as f32).collect()];
+    let real = stored.iter().map(|row| row.iter().map(|q| q * scale).collect()).collect::<Vec<Vec<f32>>>();
+    let (raw_in, real_in) = (save(&dir, "q.npy", &[8, 8, 1], &stored), save(&dir, "x.npy", &[1, 8, 8], &real));
+    let (raw_out, real_out) = (at(&dir, "q_out.npy"), at(&dir, "x_out.npy"));
+    mote(&["run", &file, "--input", &raw_in, "--raw", "--output", &raw_out]).success();
+    mote(&["run", &file, "--input", &real_in, "--output", &real_out]).success();
+    let bytes = std::fs::read(&raw_out).unwrap();
+    let output_scale = inspected["outputs"][0]["scale"].as_f64().unwrap() as f32;
+    let words: Vec<f32> =
+        bytes[bytes.len() - 20..].chunks(2).map(|c| f32::from(i16::from_le_bytes([c[0], c[1]]))).collect();
+    let bytes = std::fs::read(&real_out).unwrap();
+    let floats = bytes[bytes.len() - 40..].chunks(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]]));
+    for (word, float) in words.iter().zip(floats) {
+        assert!((word * output_scale - float).abs() < 1e-6 * float.abs().max(1.0), "{word} {float}");
+    }
+
+    let args = |name: &str| [convert_args(&file), vec!["--int16".into(), name.into()]].concat();
+    mote(&args("*features.6*")).success();
+    let inspected = json(&mote(&["inspect", &file, "--json"]).success());
+    let ops: Vec<&str> =
+        inspected["instructions"].as_array().unwrap().iter().map(|i| i["op"].as_str().unwrap()).collect();
+    assert!(ops.contains(&"conv2d_i16") && ops.contains(&"conv2d") && ops.contains(&"widen_i8"), "{ops:?}");
+    let refused = mote(&args("nothing")).code(2);
+    assert!(stderr(&refused).contains("no node is called `nothing`"), "{}", stderr(&refused));
+}

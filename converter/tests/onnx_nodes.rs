@@ -340,7 +340,7 @@ fn unsigned(port: &Port) -> f32 {
 /// Scale and zero point of the rounding that makes a port's value, or that reads it: transposes may lie between.
 fn rounding(graph: &Graph, port: ValueId) -> Option<(f32, f32)> {
     let asked = |op: &Op| match op {
-        Op::FakeQuantize { scale, zero_point } => Some((*scale, *zero_point as f32)),
+        Op::FakeQuantize { scale, zero_point, .. } => Some((*scale, *zero_point as f32)),
         _ => None,
     };
     let moves = |op: &Op| matches!(op, Op::Reshape | Op::Transpose { .. });

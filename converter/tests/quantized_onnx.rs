@@ -13,7 +13,7 @@ use mote::{BuildOptions, Built, build};
 use prost::Message;
 use qdq::{Net, T, int, ints};
 use std::path::Path;
-use tract_onnx::pb::tensor_proto::DataType::{self, Float, Int8, Int16, Int32, Uint8};
+use tract_onnx::pb::tensor_proto::DataType::{self, Float, Int8, Int16, Int32, Uint8, Uint16};
 
 fn convert(bytes: &[u8]) -> Built {
     build(bytes, &BuildOptions::default(), &mut |_| Ok(Dataset::default()), &mut |_| {}).unwrap()
@@ -47,6 +47,8 @@ fn check(net: &mut Net) -> Checked {
         match DataType::try_from(tensor.data_type).unwrap() {
             Float => f64::from(f32::from_le_bytes(raw[..4].try_into().unwrap())),
             Int8 => f64::from(raw[0] as i8),
+            Int16 => f64::from(i16::from_le_bytes([raw[0], raw[1]])),
+            Uint16 => f64::from(u16::from_le_bytes([raw[0], raw[1]])),
             _ => f64::from(raw[0]),
         }
     };
@@ -67,8 +69,13 @@ fn check(net: &mut Net) -> Checked {
         })
         .collect();
     let kind = DataType::try_from(input.elem_type).unwrap();
-    let signed = graph.initializer.iter().any(|t| t.name == "x_z" && t.data_type == Int8 as i32);
-    let (low, high) = if signed { (-128, 127) } else { (0, 255) };
+    let zero_point = graph.initializer.iter().find(|t| t.name == "x_z").unwrap();
+    let (low, high) = match DataType::try_from(zero_point.data_type).unwrap() {
+        Int8 => (-128, 127),
+        Int16 => (-32768, 32767),
+        Uint16 => (0, 65535),
+        _ => (0, 255),
+    };
     let mut checked = Checked { built, worst: 0.0, differing: 0, elements: 0 };
     for _ in 0..8 {
         let stored: Vec<f64> = (0..shape.iter().product()).map(|_| net.draw(low, high) as f64).collect();
@@ -412,11 +419,113 @@ fn weights_that_do_not_fit_after_their_zero_point_are_refused() {
     net.draw(0, 1);
 }
 
+/// As [`around`], on int16, or on uint16 whose zero is in the middle.
+fn around16(opset: i64, kind: DataType, shape: &[usize], middle: impl FnOnce(&mut Net), y_scale: f64) -> Net {
+    let zero_point = if kind == Uint16 { 32768 } else { 0 };
+    let mut net = Net::new(opset);
+    net.input("input", Float, shape);
+    net.round("input", "x", kind, 0.000_210_7, zero_point);
+    middle(&mut net);
+    net.round("real", "y", kind, y_scale, zero_point);
+    net.output("y");
+    net
+}
+
+fn bias16(net: &mut Net, scales: &[f64]) {
+    let n = scales.len();
+    net.drawn("b_q", Int32, &[n], -20_000_000, 20_000_000);
+    let scales: Vec<f64> = scales.iter().map(|s| f64::from((0.000_210_7f64 as f32) * (*s as f32))).collect();
+    net.constant("b_s", Float, &[n], &scales);
+    net.node("DequantizeLinear", &["b_q", "b_s"], "b", vec![int("axis", 0)]);
+}
+
+fn int16_instructions(net: &Net) -> Vec<&'static str> {
+    let built = convert(&net.model.encode_to_vec());
+    let session = Session::load(built.emitted.bytes).unwrap();
+    let model = session.model().unwrap();
+    model.instructions().map(|i| i.name()).filter(|name| name.ends_with("_i16")).collect()
+}
+
 #[test]
-fn sixteen_bit_activations_give_a_float_network_and_say_so() {
+fn convolutions_on_int16_and_on_uint16_around_its_middle() {
+    for kind in [Int16, Uint16] {
+        let middle = |net: &mut Net| {
+            net.weights("w", &[4, 3, 3, 3], &FOUR, 0);
+            bias16(net, &FOUR);
+            net.node("Conv", &["x", "w", "b"], "sum", vec![ints("pads", &[1, 1, 1, 1]), ints("strides", &[2, 2])]);
+            net.node("Relu", &["sum"], "real", vec![]);
+        };
+        let mut net = around16(21, kind, &[1, 3, 9, 8], middle, 0.000_493_1);
+        exact(&mut net, 0);
+        assert_eq!(int16_instructions(&net), ["quantize_i16", "conv2d_i16"]);
+    }
+    let middle = |net: &mut Net| {
+        net.weights("w", &[4, 1, 3, 3], &[0.013], 0);
+        net.node("Conv", &["x", "w"], "real", vec![int("group", 4), ints("pads", &[0, 1, 1, 0])]);
+    };
+    exact(&mut around16(22, Int16, &[1, 4, 7, 7], middle, 0.000_403_1), 0);
+}
+
+#[test]
+fn int16_rounding_of_the_runtime_domain() {
+    let middle = |net: &mut Net| {
+        net.weights("w", &[600, 4], &FOUR, 1);
+        net.node("MatMul", &["x", "w"], "real", vec![]);
+    };
+    let mut net = around16(13, Int16, &[1, 600], middle, 0.003_301);
+    for node in &mut net.model.graph.as_mut().unwrap().node {
+        if node.op_type.ends_with("QuantizeLinear") || node.op_type == "DequantizeLinear" {
+            node.domain = "com.microsoft".into();
+        }
+    }
+    exact(&mut net, 0);
+    assert_eq!(int16_instructions(&net), ["quantize_i16", "fully_connected_i16"]);
+}
+
+#[test]
+fn sums_products_and_pools_on_int16() {
+    for op in ["Add", "Mul"] {
+        let middle = |net: &mut Net| {
+            net.round("x", "b", Int16, 0.000_357_1, 0);
+            net.node(op, &["x", "b"], "real", vec![]);
+        };
+        // The kernel of addition rounds its operands to 15 fractional bits first.
+        exact(&mut around16(21, Int16, &[1, 4, 5, 5], middle, 0.000_901_3), 10);
+    }
+    let middle = |net: &mut Net| {
+        net.drawn("c_q", Int16, &[1, 4, 1, 1], -30_000, 30_000);
+        net.scale("c", Int16, &[0.000_113_7], 0);
+        net.node("DequantizeLinear", &["c_q", "c_s", "c_z"], "c", vec![]);
+        net.node("MaxPool", &["x"], "p", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]);
+        net.round("p", "r", Int16, 0.000_210_7, 0);
+        net.node("GlobalAveragePool", &["r"], "g", vec![]);
+        net.round("g", "h", Int16, 0.000_150_3, 0);
+        net.node("Add", &["h", "c"], "real", vec![]);
+    };
+    exact(&mut around16(21, Int16, &[1, 4, 6, 6], middle, 0.000_301_3), 10);
+}
+
+#[test]
+fn both_widths_in_one_network() {
+    let middle = |net: &mut Net| {
+        net.round("x", "wide", Int16, 0.000_311_9, 0);
+        net.weights("w", &[4, 3, 3, 3], &FOUR, 0);
+        net.node("Conv", &["wide", "w"], "sum", vec![]);
+        net.round("sum", "s", Int16, 0.000_577_1, 0);
+        net.node("Relu", &["s"], "real", vec![]);
+    };
+    let mut net = around(21, Int8, &[1, 3, 6, 6], middle, (0.090_11, -3));
+    assert_eq!(int16_instructions(&net), ["conv2d_i16", "narrow_i16"]);
+    let checked = check(&mut net);
+    assert_eq!(float_instructions(&checked.built), 0, "{}", checked.built.plan.quant.graph);
+    assert!(checked.worst < 1.001, "{}", checked.worst);
+}
+
+#[test]
+fn sixteen_bit_activations_around_another_zero_give_a_float_network_and_say_so() {
     let mut net = Net::new(21);
     net.input("x", Float, &[1, 4]);
-    net.scale("a", Int16, &[0.001], 0);
+    net.scale("a", Int16, &[0.001], 7);
     net.node("QuantizeLinear", &["x", "a_s", "a_z"], "q", vec![]);
     net.node("DequantizeLinear", &["q", "a_s", "a_z"], "r", vec![]);
     net.constant("c_q", Int16, &[4], &[-30_000.0, 0.0, 12_345.0, 32_767.0]);

@@ -308,13 +308,55 @@ fn unsupported_operators_are_named_all_at_once_with_a_way_out() {
 
 #[test]
 fn other_integer_types_are_named() {
-    for (dtype, name) in [(fb::U8, "uint8"), (fb::I16, "int16")] {
+    for (dtype, name) in [(fb::U8, "uint8"), (fb::I32, "int32")] {
         let mut n = Net::new();
         let x = n.tensor(&[1, 4], dtype, Some((0.1, 0)));
         let y = n.tensor(&[1, 4], dtype, Some((0.1, 0)));
         n.op(19, &[x], &[y], None);
         refused(&n.bytes(&[x], &[y]), &["`t0`", name, "convert"]);
     }
+}
+
+#[test]
+fn what_the_reference_has_no_int16_kernel_for_is_refused() {
+    let net = |op: i32, y_scale: f32, zero_point: i64| {
+        let mut n = Net::new();
+        let x = n.tensor(&[1, 4], fb::I16, Some((0.1, zero_point)));
+        let y = n.tensor(&[1, 4], fb::I16, Some((y_scale, 0)));
+        n.op(op, &[x], &[y], None);
+        n.bytes(&[x], &[y])
+    };
+    // RELU_N1_TO_1, ELU and HARD_SWISH.
+    for op in [20, 111, 117] {
+        refused(&net(op, 0.1, 0), &["`t1`", "int16", "int8"]);
+    }
+    refused(&net(19, 0.1, 5), &["`t0`", "zero point 0"]);
+    refused(&net(14, 0.1, 0), &["LOGISTIC", "1/32768"]);
+    refused(&net(25, 0.1, 0), &["softmax", "1/32768"]);
+    assert!(tflite::import(&net(19, 0.2, 0), &ImportOptions::default()).is_ok());
+}
+
+#[test]
+fn int16_sums_of_powers_of_two_are_refused() {
+    let net = |scales: [f32; 3]| {
+        let mut n = Net::new();
+        let [a, b, y] = scales.map(|scale| n.tensor(&[1, 4], fb::I16, Some((scale, 0))));
+        n.op(0, &[a, b], &[y], None);
+        n.bytes(&[a, b], &[y])
+    };
+    refused(&net([0.25, 0.5, 0.5]), &["power-of-two", "pot_scale_int16"]);
+    assert!(tflite::import(&net([0.25, 0.5, 0.3]), &ImportOptions::default()).is_ok());
+}
+
+#[test]
+fn int16_depthwise_convolutions_have_wide_biases() {
+    let mut n = Net::new();
+    let x = n.tensor(&[1, 4, 4, 2], fb::I16, Some((0.1, 0)));
+    let y = n.tensor(&[1, 4, 4, 2], fb::I16, Some((0.1, 0)));
+    let w = n.weights(&[1, 1, 1, 2], &[0.1], 0);
+    let b = n.constant(&[2], fb::I32, vec![0; 8], Some((0.01, 0)));
+    n.op(4, &[x, w, b], &[y], fb::depthwise(1, 0, 0));
+    refused(&n.bytes(&[x], &[y]), &["bias", "int64"]);
 }
 
 #[test]

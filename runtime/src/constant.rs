@@ -81,11 +81,11 @@ pub struct Port {
     pub offset: u32,
     /// How many elements.
     pub elements: u32,
-    /// Element type: `I8` or `F32`.
+    /// Element type: `I8`, `I16` or `F32`.
     pub dtype: DType,
     /// `real = scale * (stored - zero_point)`; 1 for `F32`.
     pub scale: f32,
-    /// See `scale`; 0 for `F32`.
+    /// See `scale`; 0 for `I16` and `F32`.
     pub zero_point: i32,
 }
 
@@ -154,6 +154,16 @@ impl<'a, P: Program> Engine<'a, P> {
     /// Output `index` as stored, if it is int8; else empty.
     pub fn output(&self, index: usize) -> &[i8] {
         self.elements(index, DType::I8)
+    }
+
+    /// Input `index` as stored, if it is int16; else empty.
+    pub fn input_i16_mut(&mut self, index: usize) -> &mut [i16] {
+        self.elements_mut(index, DType::I16)
+    }
+
+    /// Output `index` as stored, if it is int16; else empty.
+    pub fn output_i16(&self, index: usize) -> &[i16] {
+        self.elements(index, DType::I16)
     }
 
     /// Input `index` as stored, if it is float32; else empty.

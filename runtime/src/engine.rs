@@ -139,6 +139,22 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
         self.model.outputs().get(index).map_or(&[], |port| io::bytes(self.arena, port))
     }
 
+    /// Input `index` as stored, if it is int16; else empty.
+    pub fn input_i16_mut(&mut self, index: usize) -> &mut [i16] {
+        match self.model.inputs().get(index) {
+            Some(port) if port.dtype == DType::I16 => io::cast_mut(self.arena, port),
+            _ => &mut [],
+        }
+    }
+
+    /// Output `index` as stored, if it is int16; else empty.
+    pub fn output_i16(&self, index: usize) -> &[i16] {
+        match self.model.outputs().get(index) {
+            Some(port) if port.dtype == DType::I16 => io::cast(self.arena, port),
+            _ => &[],
+        }
+    }
+
     /// Input `index` as stored, if it is float32; else empty.
     pub fn input_f32_mut(&mut self, index: usize) -> &mut [f32] {
         match self.model.inputs().get(index) {
@@ -181,8 +197,8 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     /// # Errors
     /// If there is no such input, it is not int8, or `values` is not exactly as long.
     pub fn write_i8(&mut self, index: usize, values: &[i8]) -> Result<(), IoError> {
-        let port = i8_port_for(self.model.inputs(), index, values.len())?;
-        io::write_i8(self.arena, port, values);
+        let port = stored_port_for(self.model.inputs(), index, values.len(), DType::I8)?;
+        io::write_stored(self.arena, port, values);
         Ok(())
     }
 
@@ -191,8 +207,28 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     /// # Errors
     /// If there is no such output, it is not int8, or `values` is not exactly as long.
     pub fn read_i8(&self, index: usize, values: &mut [i8]) -> Result<(), IoError> {
-        let port = i8_port_for(self.model.outputs(), index, values.len())?;
-        io::read_i8(self.arena, port, values);
+        let port = stored_port_for(self.model.outputs(), index, values.len(), DType::I8)?;
+        io::read_stored(self.arena, port, values);
+        Ok(())
+    }
+
+    /// As [`write_i8`](Self::write_i8), for int16 inputs.
+    ///
+    /// # Errors
+    /// If there is no such input, it is not int16, or `values` is not exactly as long.
+    pub fn write_i16(&mut self, index: usize, values: &[i16]) -> Result<(), IoError> {
+        let port = stored_port_for(self.model.inputs(), index, values.len(), DType::I16)?;
+        io::write_stored(self.arena, port, values);
+        Ok(())
+    }
+
+    /// As [`read_i8`](Self::read_i8), for int16 outputs.
+    ///
+    /// # Errors
+    /// If there is no such output, it is not int16, or `values` is not exactly as long.
+    pub fn read_i16(&self, index: usize, values: &mut [i16]) -> Result<(), IoError> {
+        let port = stored_port_for(self.model.outputs(), index, values.len(), DType::I16)?;
+        io::read_stored(self.arena, port, values);
         Ok(())
     }
 }
@@ -204,7 +240,7 @@ fn port_for(ports: &[Port], index: usize, got: usize) -> Result<&Port, IoError> 
     if got == needed { Ok(port) } else { Err(IoError::Length { needed, got }) }
 }
 
-fn i8_port_for(ports: &[Port], index: usize, got: usize) -> Result<&Port, IoError> {
+fn stored_port_for(ports: &[Port], index: usize, got: usize, dtype: DType) -> Result<&Port, IoError> {
     let port = port_for(ports, index, got)?;
-    if port.dtype == DType::I8 { Ok(port) } else { Err(IoError::Type { stored: port.dtype }) }
+    if port.dtype == dtype { Ok(port) } else { Err(IoError::Type { stored: port.dtype }) }
 }

@@ -47,6 +47,33 @@ pub fn requantize(acc: i32, multiplier: i32, shift: i8, rounding: Rounding) -> i
     }
 }
 
+/// As [`requantize`], of a sum of up to 47 bits; a `shift` above 14 counts as 14. [`Rounding::Tflite`] saturates the sum to 32
+/// bits first, as 32-bit accumulators hold it; [`Rounding::Single`] rounds the whole product, ties up, and saturates.
+#[inline]
+pub fn requantize_wide(acc: i64, multiplier: i32, shift: i8, rounding: Rounding) -> i32 {
+    match rounding {
+        Rounding::Tflite => requantize(saturate(acc), multiplier, shift.min(14), rounding),
+        Rounding::Single => {
+            // The product in units of 2^16: what is cut off lies below the half that is added, so it cannot change the result.
+            let factor = i64::from(multiplier);
+            let low = (acc & 0xffff).wrapping_mul(factor) >> 16;
+            let product = (acc >> 16).wrapping_mul(factor).wrapping_add(low);
+            let down = 15 - i32::from(shift).clamp(-31, 14);
+            saturate(product.wrapping_add(1i64.wrapping_shl((down - 1) as u32)) >> down)
+        }
+    }
+}
+
+/// `acc * multiplier * 2^(shift - 31)` with the multiplier rounded to 16 bits, rounded to nearest, ties up: equals
+/// `MultiplyByQuantizedMultiplier` of the TensorFlow Lite reference kernels for 64-bit accumulators of up to 47 bits. A
+/// result beyond 32 bits wraps; a `shift` outside `[-31, 14]` counts as the nearest bound.
+#[inline]
+pub fn requantize_reduced(acc: i64, multiplier: i32, shift: i8) -> i32 {
+    let factor = if multiplier < 0x7fff_0000 { multiplier.wrapping_add(1 << 15) >> 16 } else { 0x7fff };
+    let down = 15 - i32::from(shift).clamp(-31, 14);
+    (acc.wrapping_mul(factor.into()).wrapping_add(1i64.wrapping_shl((down - 1) as u32)) >> down) as i32
+}
+
 /// [`doubling_high_multiply`] of a `b` that is not `i32::MIN`.
 #[inline]
 fn high_multiply(a: i32, b: i32) -> i32 {

@@ -124,13 +124,13 @@ pub enum Rounding {
 pub struct Port {
     /// Byte offset in the arena, aligned to the element size.
     pub offset: u32,
-    /// Element type in the arena: `I8` or `F32`.
+    /// Element type in the arena: `I8`, `I16` or `F32`.
     pub dtype: DType,
     /// Sizes per axis as stored, batch axis first, channels last.
     pub shape: heapless::Vec<u32, MAX_RANK>,
     /// `real = scale * (stored - zero_point)`; 1 for `F32`.
     pub scale: f32,
-    /// See `scale`; 0 for `F32`.
+    /// See `scale`; 0 for `I16` and `F32`.
     pub zero_point: i32,
     /// Element type in the source network.
     pub source_dtype: DType,

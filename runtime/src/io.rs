@@ -1,7 +1,7 @@
 //! Between a caller's arrays, in the source network's order, and the arena's.
 
 use crate::format::{DType, MAX_RANK, Port};
-use crate::op::quantize::quantize_value;
+use crate::op::quantize::{quantize_value, round_ratio};
 use bytemuck::Pod;
 use core::ops::Range;
 
@@ -31,6 +31,7 @@ pub(crate) fn cast_mut<'a, T: Pod>(arena: &'a mut [u8], port: &Port) -> &'a mut 
 pub(crate) fn write_f32(arena: &mut [u8], port: &Port, values: &[f32]) {
     match port.dtype {
         DType::F32 => gather(cast_mut(arena, port), port, values, |v| v),
+        DType::I16 => gather(cast_mut(arena, port), port, values, |v| saturate(round_ratio(v, port.scale))),
         _ => gather(cast_mut(arena, port), port, values, |v| quantize_value(v, port.scale, port.zero_point as i8)),
     }
 }
@@ -39,15 +40,22 @@ pub(crate) fn write_f32(arena: &mut [u8], port: &Port, values: &[f32]) {
 pub(crate) fn read_f32(arena: &[u8], port: &Port, values: &mut [f32]) {
     match port.dtype {
         DType::F32 => scatter(cast(arena, port), port, values, |v| v),
+        DType::I16 => scatter(cast(arena, port), port, values, |q: i16| port.scale * f32::from(q)),
         _ => scatter(cast(arena, port), port, values, |q: i8| port.scale * (i32::from(q) - port.zero_point) as f32),
     }
 }
 
-pub(crate) fn write_i8(arena: &mut [u8], port: &Port, values: &[i8]) {
+fn saturate(x: i32) -> i16 {
+    x.max(i16::MIN.into()).min(i16::MAX.into()) as i16
+}
+
+/// Stored values in source order: only permutes.
+pub(crate) fn write_stored<T: Pod>(arena: &mut [u8], port: &Port, values: &[T]) {
     gather(cast_mut(arena, port), port, values, |q| q);
 }
 
-pub(crate) fn read_i8(arena: &[u8], port: &Port, values: &mut [i8]) {
+/// As [`write_stored`], the other way.
+pub(crate) fn read_stored<T: Pod>(arena: &[u8], port: &Port, values: &mut [T]) {
     scatter(cast(arena, port), port, values, |q| q);
 }
 

@@ -234,11 +234,13 @@ fn check_port(port: &Port, limits: &Limits) -> Option<Span> {
     let elements = op::product(&port.shape).ok()?;
     let span = match port.dtype {
         DType::I8 => limits.arena::<i8>(port.offset, elements),
+        DType::I16 => limits.arena::<i16>(port.offset, elements),
         DType::F32 => limits.arena::<f32>(port.offset, elements),
         _ => return None,
     };
     let quantization = match port.dtype {
         DType::I8 => port.scale.is_finite() && port.scale > 0.0 && (-128..=127).contains(&port.zero_point),
+        DType::I16 => port.scale.is_finite() && port.scale > 0.0 && port.zero_point == 0,
         _ => port.scale == 1.0 && port.zero_point == 0,
     };
     let rank = port.shape.len();

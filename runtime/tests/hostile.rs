@@ -61,7 +61,7 @@ fn tokens(instruction: &Instruction) -> Vec<Vec<u8>> {
 
 /// A valid instruction with some of its numbers replaced.
 fn mutated_instruction(rounding: Rounding) -> impl Strategy<Value = Instruction> {
-    let seeds = [zoo::int8(rounding), zoo::float()].concat();
+    let seeds = [zoo::int8(rounding), zoo::int16(rounding), zoo::float()].concat();
     let edits = prop::collection::vec((any::<Index>(), hostile_number()), 1..4);
     (prop::sample::select(seeds), edits).prop_filter_map("does not decode", |(seed, edits)| {
         let mut tokens = tokens(&seed);
@@ -76,7 +76,7 @@ fn mutated_instruction(rounding: Rounding) -> impl Strategy<Value = Instruction>
 /// An instruction of which nothing is right.
 fn random_instruction() -> impl Strategy<Value = Instruction> {
     let numbers = prop::collection::vec(hostile_number(), 30);
-    (0u32..29, numbers).prop_filter_map("does not decode", |(kind, numbers)| {
+    (0u32..45, numbers).prop_filter_map("does not decode", |(kind, numbers)| {
         let bytes: Vec<u8> = std::iter::once(kind).chain(numbers).flat_map(varint).collect();
         postcard::take_from_bytes(&bytes).ok().map(|(instruction, _)| instruction)
     })

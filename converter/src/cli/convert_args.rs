@@ -9,7 +9,7 @@ use crate::emit::{EmitOptions, MetaOptions};
 use crate::import::{self, ImportOptions};
 use crate::ir::{DType, Port};
 use crate::plan::PortLayout;
-use crate::quantize::{CalibrateOptions, Method, PortType, QuantizeOptions};
+use crate::quantize::{CalibrateOptions, Method, PortType, QuantizeOptions, Width};
 use anyhow::Context;
 use std::path::PathBuf;
 
@@ -67,6 +67,12 @@ pub(super) struct Args {
     /// Keep nodes of this name in float; `*` matches anything. May be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub keep_float: Vec<String>,
+    /// Width of activations; int16 is nearer to float, and takes twice the RAM and more time. Weights stay int8.
+    #[arg(long, value_name = "TYPE", value_enum, default_value = "int8")]
+    pub activations: Activations,
+    /// Compute nodes of this name on int16 activations; `*` matches anything. May be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub int16: Vec<String>,
     /// Shapes of inputs that the network leaves open.
     #[arg(long, value_name = "NAME=SIZES", value_parser = parse_input_shape)]
     pub input_shape: Vec<(String, Vec<usize>)>,
@@ -125,10 +131,16 @@ pub(super) enum Precision {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Activations {
+    Int8,
+    Int16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum IoType {
     /// As the source network declares them
     Source,
-    /// Quantized: no conversion on the device
+    /// Quantized, in the width of the activations: no conversion on the device
     Int8,
     /// Converted on the device
     F32,
@@ -202,6 +214,11 @@ pub(super) fn options(
             inputs,
             outputs,
             float_nodes: args.keep_float.clone(),
+            activations: match args.activations {
+                Activations::Int8 => Width::I8,
+                Activations::Int16 => Width::I16,
+            },
+            int16_nodes: args.int16.clone(),
             ..QuantizeOptions::default()
         },
         layout: match args.io_layout {
@@ -227,7 +244,7 @@ fn name_bytes(args: &Args) -> u32 {
     u32::try_from(stem.max(name)).unwrap_or(u32::MAX).saturating_add(16)
 }
 
-/// Types of the inputs and of the outputs in the arena. Integers of the source are int8 there.
+/// Types of the inputs and of the outputs in the arena. Integers of the source are integers there.
 fn port_types(args: &Args, source: &[u8], import: &ImportOptions) -> anyhow::Result<(PortType, PortType)> {
     match args.io_dtype {
         IoType::Int8 => Ok((PortType::I8, PortType::I8)),

@@ -28,7 +28,8 @@ pub(super) fn run(
         let encode = |(port, values): (&Port, &Vec<f32>)| stored_bytes(port, values);
         let bytes: Option<Vec<Vec<u8>>> = inputs.iter().zip(sample).map(encode).collect();
         let bytes = bytes.ok_or_else(|| {
-            let what = format!("{}: not stored values: the model's inputs are int8, -128 to 127", data.sample_name(i));
+            let what =
+                format!("{}: not stored values: the model's inputs are integers of 8 or 16 bits", data.sample_name(i));
             Hinted::new(what, "leave out --raw to give the network's own values")
         })?;
         let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
@@ -44,6 +45,8 @@ pub(super) fn run(
         if port.dtype == DType::F32 {
             let floats = |row: &Vec<u8>| row.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)).collect();
             write_npy::<f32>(path, &shape, &rows.iter().map(floats).collect::<Vec<_>>())?;
+        } else if port.dtype == DType::I16 {
+            write_npy::<i16>(path, &shape, &rows.iter().map(|row| words(row).collect()).collect::<Vec<_>>())?;
         } else {
             let signed = |row: &Vec<u8>| row.iter().map(|&b| b as i8).collect();
             write_npy::<i8>(path, &shape, &rows.iter().map(signed).collect::<Vec<_>>())?;
@@ -52,17 +55,30 @@ pub(super) fn run(
     }
     if targets.is_empty() {
         for row in results.first().into_iter().flatten() {
-            let signed: Vec<String> = row.iter().map(|&b| (b as i8).to_string()).collect();
+            let signed: Vec<String> = match outputs.first().map(|port| port.dtype) {
+                Some(DType::I16) => words(row).map(|q| q.to_string()).collect(),
+                _ => row.iter().map(|&b| (b as i8).to_string()).collect(),
+            };
             print(signed.join(" "))?;
         }
     }
     Ok(Verdict::Pass)
 }
 
+/// Stored int16 values.
+fn words(row: &[u8]) -> impl Iterator<Item = i16> {
+    row.as_chunks::<2>().0.iter().map(|c| i16::from_le_bytes(*c))
+}
+
 /// The arena bytes of values that are stored values already; `None` if one is not.
 fn stored_bytes(port: &Port, values: &[f32]) -> Option<Vec<u8>> {
     if port.dtype == DType::F32 {
         return Some(values.iter().flat_map(|v| v.to_le_bytes()).collect());
+    }
+    if port.dtype == DType::I16 {
+        let stored =
+            |&v: &f32| (v.fract() == 0.0 && (-32768.0..=32767.0).contains(&v)).then_some((v as i16).to_le_bytes());
+        return values.iter().map(stored).collect::<Option<Vec<_>>>().map(|words| words.concat());
     }
     let byte = |&v: &f32| (v.fract() == 0.0 && (-128.0..=127.0).contains(&v)).then_some(v as i8 as u8);
     values.iter().map(byte).collect()

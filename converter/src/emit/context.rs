@@ -20,7 +20,7 @@ pub struct Context<'p> {
     pub sources: Vec<InstructionSource>,
 }
 
-/// Scale and zero point of an int8 value.
+/// Scale and zero point of an int8 value; of an int16 one, whose zero point is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
     pub scale: f32,
@@ -83,12 +83,13 @@ impl<'p> NodeContext<'_, 'p> {
         match constant {
             Tensor::F32 { data, .. } => Ok(Operand::Weights(weights.add_f32(data))),
             Tensor::I8 { data, .. } => Ok(Operand::Weights(weights.add_i8(data))),
+            Tensor::I16 { data, .. } => Ok(Operand::Weights(weights.add_i16(data))),
             Tensor::I32 { data, .. } => Ok(Operand::Weights(weights.add_i32(data))),
             Tensor::I64 { .. } => Err(self.error("a 64-bit integer constant cannot be computed with on the device")),
         }
     }
 
-    /// Scale and zero point of an int8 value.
+    /// Scale and zero point of an int8 or int16 value.
     pub fn affine(&self, id: ValueId) -> Result<Affine, EmitError> {
         let name = &self.value(id).name;
         let quantization = self.context.plan.quant.quantization.get(id.0).and_then(Option::as_ref);
@@ -252,6 +253,6 @@ impl<'p> NodeContext<'_, 'p> {
 
     /// Fails for element types that no kernel of this op takes.
     pub fn unsupported_dtype<T>(&self, dtype: DType) -> Result<T, EmitError> {
-        Err(self.error(format!("elements of type {dtype:?} are not supported, only int8 and float32")))
+        Err(self.error(format!("elements of type {dtype:?} are not supported, only int8, int16 and float32")))
     }
 }

@@ -2,11 +2,13 @@
 
 use super::EmitError;
 use super::context::NodeContext;
+use super::int16;
 use crate::ir::{Activation, DType, Pads};
 use crate::plan;
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{
-    Conv2d, Conv2dF32, Conv2dWinograd, DepthwiseConv2d, Hwc, Requantize8, RowOrder, Window,
+    Conv2d, Conv2dF32, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, Requantize8, RowOrder,
+    Window,
 };
 use mote_runtime::format::overlap::Distances;
 use mote_runtime::format::pack::{filter_rows, winograd_filters};
@@ -30,6 +32,8 @@ pub fn emit(
     match n.x_dtype()? {
         DType::I8 if groups > 1 && group_c == 1 => depthwise(n, shape, activation),
         DType::I8 => full(n, shape, activation),
+        DType::I16 if groups > 1 && group_c == 1 => depthwise16(n, shape, activation),
+        DType::I16 => full16(n, shape, activation),
         DType::F32 => float(n, shape, activation),
         other => n.unsupported_dtype(other),
     }
@@ -72,7 +76,7 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let order = RowOrder::TopDown;
     let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize };
     let scratch = n.scratch(op.scratch_bytes().ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
-    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    let order = row_order((x, x_shape), (y, y_shape), 1, || op.distances());
     n.push(Instruction::Conv2d(Conv2d { scratch, order, ..op }));
     Ok(())
 }
@@ -93,7 +97,7 @@ fn winograd(
     let op = plan::winograd_of(&op).ok_or_else(|| n.error("it has no form for Winograd's F(2x2, 3x3)"))?;
     let weights = n.context.weights.add_i16_words(&winograd_filters(filters, x_shape.c as usize));
     let scratch = n.scratch(op.scratch_bytes().unwrap_or(0))?;
-    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    let order = row_order((x, x_shape), (y, y_shape), 1, || op.distances());
     n.push(Instruction::Conv2dWinograd(Conv2dWinograd { weights, scratch, order, ..op }));
     Ok(())
 }
@@ -133,17 +137,54 @@ fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Resul
     // The planner has decided whether there is scratch memory; if so, it is all that strips need.
     let planned = if n.has_scratch() { op.strip_bytes().unwrap_or(0) } else { 0 };
     let op = DepthwiseConv2d { scratch: n.scratch(planned)?, scratch_bytes: planned, ..op };
-    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    let order = row_order((x, x_shape), (y, y_shape), 1, || op.distances());
     n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d { order, ..op }));
     Ok(())
 }
 
-/// The order in which the planned places allow an output to be computed.
-fn row_order((x, x_shape): (u32, Hwc), (y, y_shape): (u32, Hwc), distances: impl FnOnce() -> Distances) -> RowOrder {
-    let end = |start: u32, shape: Hwc| u64::from(start) + u64::from(shape.elements().unwrap_or(u32::MAX));
+/// The order in which the planned places allow an output to be computed; an element takes `bytes`.
+fn row_order(
+    (x, x_shape): (u32, Hwc),
+    (y, y_shape): (u32, Hwc),
+    bytes: u64,
+    distances: impl FnOnce() -> Distances,
+) -> RowOrder {
+    let end = |start: u32, shape: Hwc| u64::from(start) + bytes * u64::from(shape.elements().unwrap_or(u32::MAX));
     let overlap = u64::from(x) < end(y, y_shape) && u64::from(y) < end(x, x_shape);
     // If no order will do, the check of the finished file says so.
     if overlap { distances().order(x, y).unwrap_or_default() } else { RowOrder::default() }
+}
+
+fn full16(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let filters = n.const_i8(n.input(1)?)?;
+    let requantize = int16::requantize(n, filters, product, activation)?;
+    let weights = n.context.weights.add_i8_words(&filter_rows(filters, filters.len() / shape.out_c.max(1)));
+    let groups = n.size(shape.groups)?;
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    let order = RowOrder::TopDown;
+    let op = Conv2dI16 { x, y, x_shape, y_shape, window, groups, weights, order, requantize };
+    let order = row_order((x, x_shape), (y, y_shape), 2, || op.distances());
+    n.push(Instruction::Conv2dI16(Conv2dI16 { order, ..op }));
+    Ok(())
+}
+
+fn depthwise16(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {
+    let (x, y) = (n.offset(n.input(0)?)?, n.offset(n.node.output)?);
+    let filters = n.const_i8(n.input(1)?)?;
+    let requantize = int16::requantize(n, filters, product, activation)?;
+    let weights = n.context.weights.add_i8_words(&channels_last(filters, shape.out_c, shape.taps));
+    let Shape { x_shape, y_shape, window, .. } = shape;
+    let order = RowOrder::TopDown;
+    let op = DepthwiseConv2dI16 { x, y, x_shape, y_shape, window, weights, order, requantize };
+    let order = row_order((x, x_shape), (y, y_shape), 2, || op.distances());
+    n.push(Instruction::DepthwiseConv2dI16(DepthwiseConv2dI16 { order, ..op }));
+    Ok(())
+}
+
+/// Scales of input and weights, in double precision.
+fn product(x: f32, w: f32) -> f64 {
+    f64::from(x) * f64::from(w)
 }
 
 fn float(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {

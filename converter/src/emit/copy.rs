@@ -3,7 +3,7 @@
 
 use super::EmitError;
 use super::context::NodeContext;
-use super::fixed_point::stored;
+use super::fixed_point::{stored, stored16};
 use crate::ir::{DType, ValueId};
 use crate::plan::{part_offsets, view_offset};
 use mote_runtime::format::Instruction;
@@ -61,7 +61,7 @@ pub fn emit_concat(n: &mut NodeContext, axis: usize) -> Result<(), EmitError> {
 
 /// Copies keep stored integers, so both sides must mean the same by them.
 fn shares_quantization(n: &NodeContext, x: ValueId) -> Result<(), EmitError> {
-    if n.output().dtype != DType::I8 || n.affine(x)? == n.affine(n.node.output)? {
+    if n.output().dtype == DType::F32 || n.affine(x)? == n.affine(n.node.output)? {
         return Ok(());
     }
     Err(n.error(format!("`{}` and the output must share their scale", n.value(x).name)))
@@ -169,6 +169,7 @@ pub fn emit_pad(n: &mut NodeContext, before: &[usize], after: &[usize], value: f
                 let q = n.affine(x_id)?;
                 u32::from(stored(value, q.scale, q.zero_point) as u8)
             }
+            DType::I16 => u32::from(stored16(value, n.affine(x_id)?.scale) as u16),
             DType::F32 => value.to_bits(),
             other => return n.unsupported_dtype(other),
         },

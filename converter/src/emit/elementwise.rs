@@ -3,12 +3,15 @@
 use super::EmitError;
 use super::context::{Affine, NodeContext};
 use crate::ir::{Activation, DType, ValueId};
-use mote_runtime::format::instruction::{Add, Binary, BinaryF32, Mul, Multiplier, Operand};
+use mote_runtime::format::instruction::{Add, AddI16, Binary, BinaryF32, BinaryI16, Mul, MulI16, Multiplier, Operand};
 use mote_runtime::format::{Instruction, Rounding};
 
 pub fn emit_add(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
     if n.output().dtype == DType::F32 {
         return emit_f32(n, activation, Instruction::AddF32);
+    }
+    if n.output().dtype == DType::I16 {
+        return emit_add16(n, activation, false);
     }
     let pair = Pair::of(n)?;
     let scales = match n.context.options.rounding {
@@ -23,6 +26,9 @@ pub fn emit_add(n: &mut NodeContext, activation: Activation) -> Result<(), EmitE
 
 /// Only with the rounding of the TensorFlow Lite reference kernel: networks that are quantized here add instead.
 pub fn emit_sub(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
+    if n.output().dtype == DType::I16 {
+        return emit_add16(n, activation, true);
+    }
     if n.output().dtype != DType::I8 || n.context.options.rounding != Rounding::Tflite {
         return Err(n.error("only networks that came quantized subtract: add the negated operand instead"));
     }
@@ -41,11 +47,48 @@ pub fn emit_mul(n: &mut NodeContext, activation: Activation) -> Result<(), EmitE
     if n.output().dtype == DType::F32 {
         return emit_f32(n, activation, Instruction::MulF32);
     }
+    if n.output().dtype == DType::I16 {
+        return emit_mul16(n, activation);
+    }
     let pair = Pair::of(n)?;
     let product = f64::from(pair.a_affine.scale) * f64::from(pair.b_affine.scale);
     let scale = n.multiplier(product / f64::from(pair.y_affine.scale))?;
     for binary in pair.binaries(n, activation)? {
         n.push(Instruction::Mul(Mul { binary, scale }));
+    }
+    Ok(())
+}
+
+/// Both operands shifted left by 15 bits, in units of twice the larger scale.
+fn emit_add16(n: &mut NodeContext, activation: Activation, subtract: bool) -> Result<(), EmitError> {
+    const LEFT_SHIFT: u8 = 15;
+    let pair = Pair::of_type(n, DType::I16)?;
+    if subtract && pair.a != n.input(0)? {
+        return Err(n.error("the first operand must have the shape of the result: expand it in the network"));
+    }
+    let [a, b, y] = [pair.a_affine, pair.b_affine, pair.y_affine].map(|x| f64::from(x.scale));
+    let twice_max = 2.0 * a.max(b);
+    let (a_scale, b_scale) = (n.multiplier(a / twice_max)?, n.multiplier(b / twice_max)?);
+    let y_scale = n.multiplier(twice_max / (f64::from(1u32 << LEFT_SHIFT) * y))?;
+    if y_scale.shift > 0 {
+        return Err(n.error("the scale of the result is too small for those of the operands"));
+    }
+    for binary in pair.binaries16(n, activation)? {
+        n.push(Instruction::AddI16(AddI16 { binary, subtract, left_shift: LEFT_SHIFT, a_scale, b_scale, y_scale }));
+    }
+    Ok(())
+}
+
+fn emit_mul16(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
+    let pair = Pair::of_type(n, DType::I16)?;
+    let [a, b, y] = [pair.a_affine, pair.b_affine, pair.y_affine].map(|x| x.scale);
+    let scale = n.multiplier(match n.context.options.rounding {
+        // The reference kernel computes it in single precision.
+        Rounding::Tflite => f64::from(a * b / y),
+        Rounding::Single => f64::from(a) * f64::from(b) / f64::from(y),
+    })?;
+    for binary in pair.binaries16(n, activation)? {
+        n.push(Instruction::MulI16(MulI16 { binary, scale }));
     }
     Ok(())
 }
@@ -113,7 +156,7 @@ fn emit_f32(n: &mut NodeContext, activation: Activation, wrap: fn(BinaryF32) -> 
     Ok(())
 }
 
-/// The operands of an int8 node; `a` has the shape of the output.
+/// The operands of an int8 or int16 node; `a` has the shape of the output.
 struct Pair {
     a: ValueId,
     b: ValueId,
@@ -124,9 +167,13 @@ struct Pair {
 
 impl Pair {
     fn of(n: &NodeContext) -> Result<Self, EmitError> {
+        Self::of_type(n, DType::I8)
+    }
+
+    fn of_type(n: &NodeContext, dtype: DType) -> Result<Self, EmitError> {
         let (a, b) = operands(n)?;
         for id in [a, b, n.node.output] {
-            if n.value(id).dtype != DType::I8 {
+            if n.value(id).dtype != dtype {
                 return n.unsupported_dtype(n.value(id).dtype);
             }
         }
@@ -147,6 +194,22 @@ impl Pair {
             a_zero_point: self.a_affine.zero_point,
             b_zero_point: self.b_affine.zero_point,
             y_zero_point: self.y_affine.zero_point,
+            min,
+            max,
+        };
+        Ok(broadcast(n, self.b)?.into_iter().map(binary).collect())
+    }
+
+    fn binaries16(&self, n: &mut NodeContext, activation: Activation) -> Result<Vec<BinaryI16>, EmitError> {
+        let (a, b, y) = (n.operand(self.a)?, n.operand(self.b)?, n.offset(n.node.output)?);
+        let (min, max) = super::int16::clamp(n, activation)?;
+        let binary = |run: Run| BinaryI16 {
+            a: shifted(a, run.a * 2),
+            b: shifted(b, run.b * 2),
+            y: y + run.a * 2,
+            len: run.len,
+            b_len: run.b_len,
+            b_inner: run.b_inner,
             min,
             max,
         };

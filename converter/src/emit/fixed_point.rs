@@ -18,6 +18,11 @@ pub fn stored(real: f32, scale: f32, zero_point: i8) -> i8 {
     (steps + f64::from(zero_point)).clamp(-128.0, 127.0) as i8
 }
 
+/// As [`stored`], of an int16, whose zero point is 0.
+pub fn stored16(real: f32, scale: f32) -> i16 {
+    if real.is_nan() { 0 } else { f64::from((real / scale).round()).clamp(-32768.0, 32767.0) as i16 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,10 +2,11 @@
 
 use super::EmitError;
 use super::context::NodeContext;
+use super::int16;
 use crate::ir::{Activation, DType};
-use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32};
-use mote_runtime::format::pack::quads;
+use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32, FullyConnectedI16};
+use mote_runtime::format::pack::{filter_rows, quads};
+use mote_runtime::format::{Instruction, Rounding};
 
 pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
     let (x_id, weights_id) = (n.input(0)?, n.input(1)?);
@@ -29,6 +30,17 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
             let (weights, requantize) = n.requantize(weights_id, weights.to_vec(), bias, -128..=127, activation)?;
             let weights = n.context.weights.add_i8_words(&quads(&weights, inputs));
             n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, requantize }));
+        }
+        DType::I16 => {
+            let filters = n.const_i8(weights_id)?;
+            // The reference kernel multiplies the scales in single precision.
+            let product: fn(f32, f32) -> f64 = match n.context.options.rounding {
+                Rounding::Tflite => |x, w| f64::from(x * w),
+                Rounding::Single => |x, w| f64::from(x) * f64::from(w),
+            };
+            let requantize = int16::requantize(n, filters, product, activation)?;
+            let weights = n.context.weights.add_i8_words(&filter_rows(filters, inputs));
+            n.push(Instruction::FullyConnectedI16(FullyConnectedI16 { x, y, rows, in_n, out_n, weights, requantize }));
         }
         DType::F32 => {
             let weights = n.const_f32(weights_id)?;

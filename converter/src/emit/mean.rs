@@ -1,9 +1,9 @@
 //! Means over neighbouring axes.
 
 use super::EmitError;
-use super::context::NodeContext;
+use super::context::{Affine, NodeContext};
 use crate::ir::DType;
-use mote_runtime::format::instruction::{Mean, MeanF32, Multiplier};
+use mote_runtime::format::instruction::{Mean, MeanF32, MeanI16, Multiplier};
 use mote_runtime::format::{Instruction, Rounding};
 
 pub fn emit(n: &mut NodeContext, axes: &[usize]) -> Result<(), EmitError> {
@@ -19,10 +19,7 @@ pub fn emit(n: &mut NodeContext, axes: &[usize]) -> Result<(), EmitError> {
     match n.x_dtype()? {
         DType::I8 => {
             let (from, to) = (n.affine(x_id)?, n.affine(n.node.output)?);
-            let scale = match n.context.options.rounding {
-                Rounding::Single => n.multiplier(f64::from(from.scale) / (f64::from(to.scale) * count as f64))?,
-                Rounding::Tflite => divided(n.multiplier(f64::from(from.scale) / f64::from(to.scale))?, count),
-            };
+            let scale = scale(n, from, to, count)?;
             n.push(Instruction::Mean(Mean {
                 x,
                 y,
@@ -36,6 +33,11 @@ pub fn emit(n: &mut NodeContext, axes: &[usize]) -> Result<(), EmitError> {
                 scale,
             }));
         }
+        DType::I16 => {
+            let scale = scale(n, n.affine(x_id)?, n.affine(n.node.output)?, count)?;
+            let (min, max) = (i16::MIN, i16::MAX);
+            n.push(Instruction::MeanI16(MeanI16 { x, y, outer, n: n_averaged, inner, min, max, scale }));
+        }
         DType::F32 => n.push(Instruction::MeanF32(MeanF32 {
             x,
             y,
@@ -48,6 +50,15 @@ pub fn emit(n: &mut NodeContext, axes: &[usize]) -> Result<(), EmitError> {
         other => return n.unsupported_dtype(other),
     }
     Ok(())
+}
+
+/// From a sum of `count` elements to their mean.
+fn scale(n: &NodeContext, from: Affine, to: Affine, count: usize) -> Result<Multiplier, EmitError> {
+    let (from, to) = (f64::from(from.scale), f64::from(to.scale));
+    match n.context.options.rounding {
+        Rounding::Single => n.multiplier(from / (to * count as f64)),
+        Rounding::Tflite => Ok(divided(n.multiplier(from / to)?, count)),
+    }
 }
 
 /// A factor over the number of elements, as the TensorFlow Lite reference kernel divides it: integers, towards zero.

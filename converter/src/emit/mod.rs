@@ -8,6 +8,7 @@ mod copy;
 mod elementwise;
 mod fixed_point;
 mod fully_connected;
+mod int16;
 mod lstm;
 mod mean;
 mod node;
@@ -15,6 +16,7 @@ mod pool;
 mod ports;
 mod rust_crate;
 mod softmax;
+mod tables16;
 mod unary;
 mod weights;
 

@@ -5,7 +5,7 @@ use super::context::NodeContext;
 use super::conv2d::window;
 use crate::ir::{DType, Pads};
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Pool2d, Pool2dF32};
+use mote_runtime::format::instruction::{Pool2d, Pool2dF32, Pool2dI16};
 
 /// The window of a pooling node.
 #[derive(Clone, Copy)]
@@ -17,19 +17,24 @@ pub struct Shape {
 }
 
 pub fn emit_average(n: &mut NodeContext, shape: Shape, count_include_pad: bool) -> Result<(), EmitError> {
-    emit(n, shape, count_include_pad, Instruction::AveragePool2d, Instruction::AveragePool2dF32)
+    let kinds =
+        (Instruction::AveragePool2d as _, Instruction::AveragePool2dI16 as _, Instruction::AveragePool2dF32 as _);
+    emit(n, shape, count_include_pad, kinds)
 }
 
 pub fn emit_max(n: &mut NodeContext, shape: Shape) -> Result<(), EmitError> {
-    emit(n, shape, false, Instruction::MaxPool2d, Instruction::MaxPool2dF32)
+    let kinds = (Instruction::MaxPool2d as _, Instruction::MaxPool2dI16 as _, Instruction::MaxPool2dF32 as _);
+    emit(n, shape, false, kinds)
 }
+
+/// The instruction for int8, int16 and float32.
+type Kinds = (fn(Pool2d) -> Instruction, fn(Pool2dI16) -> Instruction, fn(Pool2dF32) -> Instruction);
 
 fn emit(
     n: &mut NodeContext,
     shape: Shape,
     count_include_pad: bool,
-    int8: fn(Pool2d) -> Instruction,
-    float: fn(Pool2dF32) -> Instruction,
+    (int8, int16, float): Kinds,
 ) -> Result<(), EmitError> {
     let (x_id, y_id) = (n.input(0)?, n.node.output);
     let (x, y, x_shape, y_shape) = (n.offset(x_id)?, n.offset(y_id)?, n.hwc(x_id)?, n.hwc(y_id)?);
@@ -53,6 +58,22 @@ fn emit(
                 zero_point,
                 min: i8::MIN,
                 max: i8::MAX,
+            }));
+        }
+        DType::I16 => {
+            n.same_quantization()?;
+            let (min, max) = (i16::MIN, i16::MAX);
+            n.push(int16(Pool2dI16 {
+                x,
+                y,
+                x_shape,
+                y_shape,
+                window,
+                count_include_pad,
+                pad_bottom,
+                pad_right,
+                min,
+                max,
             }));
         }
         DType::F32 => n.push(float(Pool2dF32 {

@@ -22,7 +22,7 @@ fn describe_one(plan: &Plan, port: &ir::Port) -> Result<Port, EmitError> {
     let shape: Vec<u32> = value.shape.iter().map(|&n| n as u32).collect();
     let axes: Vec<u8> = port.source_axes.iter().map(|&axis| axis as u8).collect();
     let (scale, zero_point) = match value.dtype {
-        DType::I8 => {
+        DType::I8 | DType::I16 => {
             let quantization = plan.quant.quantization.get(port.value.0).and_then(Option::as_ref);
             let quantization = quantization.ok_or_else(|| error("has no scale".into()))?;
             let &[scale] = quantization.scales.as_slice() else {
@@ -31,7 +31,9 @@ fn describe_one(plan: &Plan, port: &ir::Port) -> Result<Port, EmitError> {
             (scale, quantization.zero_point)
         }
         DType::F32 => (1.0, 0),
-        other => return Err(error(format!("elements of type {other:?} are not supported, only int8 and float32"))),
+        other => {
+            return Err(error(format!("elements of type {other:?} are not supported, only int8, int16 and float32")));
+        }
     };
     Ok(Port {
         offset: plan.offset(port.value).ok_or_else(|| error("has no place in the arena".into()))?,

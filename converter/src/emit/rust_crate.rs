@@ -63,8 +63,16 @@ fn readme(model: &Model, name: &str) -> String {
          engine.{}(0).copy_from_slice(&input);\nengine.run(); // may overwrite the input\n\
          let output = engine.{}(0);\n```\n\n",
         model.arena_bytes(),
-        if model.inputs().first().is_some_and(|port| port.dtype == DType::F32) { "input_f32_mut" } else { "input_mut" },
-        if model.outputs().first().is_some_and(|port| port.dtype == DType::F32) { "output_f32" } else { "output" },
+        match model.inputs().first().map(|port| port.dtype) {
+            Some(DType::F32) => "input_f32_mut",
+            Some(DType::I16) => "input_i16_mut",
+            _ => "input_mut",
+        },
+        match model.outputs().first().map(|port| port.dtype) {
+            Some(DType::F32) => "output_f32",
+            Some(DType::I16) => "output_i16",
+            _ => "output",
+        },
     );
     text.push_str("| port | type | shape | real value |\n|---|---|---|---|\n");
     let inputs = model.inputs().iter().map(|port| ("input", port));
@@ -113,7 +121,7 @@ fn library(model: &Model) -> String {
          use mote_runtime::format::{{DType, Instruction, Rounding}};\n\
          use mote_runtime::{{Kernel, Kernels, Ops}};\n\
          #[allow(unused_imports, reason = \"a network uses some of them\")]\n\
-         use mote_runtime::format::instruction::{{*, Biases::*, Factors::*, Operand::*, RowOrder::*, Unary::*}};\n\n\
+         use mote_runtime::format::instruction::{{*, Biases::*, Factors::*, Operand::*, RowOrder::*, Unary::*, WideBiases::*}};\n\n\
          /// Bytes of arena that a run needs.\n\
          pub const ARENA_BYTES: usize = {};\n\n\
          /// Memory of the right size.\n\

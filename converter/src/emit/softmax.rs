@@ -2,14 +2,17 @@
 
 use super::EmitError;
 use super::context::{Affine, NodeContext};
+use super::tables16;
 use crate::ir::DType;
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Multiplier, Softmax, SoftmaxF32};
+use mote_runtime::format::instruction::{Multiplier, Softmax, SoftmaxF32, SoftmaxI16};
 
 /// Bits left of the binary point of scaled differences.
 const INTEGER_BITS: i32 = 5;
 /// What the kernel's outputs mean.
 const OUTPUT: Affine = Affine { scale: 1.0 / 256.0, zero_point: -128 };
+/// The same on int16.
+const OUTPUT16: Affine = Affine { scale: 1.0 / 32768.0, zero_point: 0 };
 
 pub fn emit(n: &mut NodeContext, axis: usize) -> Result<(), EmitError> {
     let x_id = n.input(0)?;
@@ -30,6 +33,20 @@ pub fn emit(n: &mut NodeContext, axis: usize) -> Result<(), EmitError> {
             }
             let (scale, diff_min) = parameters(n, n.affine(x_id)?.scale)?;
             n.push(Instruction::Softmax(Softmax { x, y, rows, depth, scale, diff_min }));
+        }
+        DType::I16 => {
+            let to = n.affine(n.node.output)?;
+            if to != OUTPUT16 {
+                return Err(n.error(format!("the output must be {OUTPUT16:?}, got {to:?}")));
+            }
+            let x_scale = n.affine(x_id)?.scale;
+            // Differences of 10 take the whole table.
+            let scale = n.multiplier(f64::from(x_scale) / (10.0 / 65535.0))?;
+            if scale.shift > 14 {
+                return Err(n.error(format!("an input scale of {x_scale} is too large")));
+            }
+            let [exp_table, reciprocal_table] = tables16::softmax().map(|table| n.context.weights.add_i16(&table));
+            n.push(Instruction::SoftmaxI16(SoftmaxI16 { x, y, rows, depth, scale, exp_table, reciprocal_table }));
         }
         DType::F32 => n.push(Instruction::SoftmaxF32(SoftmaxF32 { x, y, rows, depth })),
         other => return n.unsupported_dtype(other),

@@ -38,6 +38,11 @@ impl Weights {
         self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
     }
 
+    /// 64-bit integers.
+    pub fn add_i64(&mut self, values: &[i64]) -> u32 {
+        self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 8)
+    }
+
     /// 16-bit integers.
     pub fn add_i16(&mut self, values: &[i16]) -> u32 {
         self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 2)
@@ -46,6 +51,11 @@ impl Weights {
     /// 16-bit weights, aligned so that kernels may read words.
     pub fn add_i16_words(&mut self, values: &[i16]) -> u32 {
         self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
+    }
+
+    /// 16-bit unsigned integers.
+    pub fn add_u16(&mut self, values: &[u16]) -> u32 {
+        self.add(values.iter().flat_map(|v| v.to_le_bytes()).collect(), 2)
     }
 
     /// 32-bit words.

@@ -198,7 +198,9 @@ impl Executor {
             Op::Pad { before, after, value } => shape::pad(operand(0)?, before, after, *value),
             Op::Softmax { axis } => softmax::softmax(operand(0)?, *axis),
             Op::Unary(function) => unary::apply(*function, operand(0)?),
-            Op::FakeQuantize { scale, zero_point } => unary::fake_quantize(*scale, *zero_point, operand(0)?),
+            Op::FakeQuantize { scale, zero_point, dtype } => {
+                unary::fake_quantize(*scale, *zero_point, *dtype, operand(0)?)
+            }
             Op::Concat { axis } => shape::concat(&operands, *axis),
             Op::Slice { start, end, step } => {
                 let mut end = end.clone();

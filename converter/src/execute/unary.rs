@@ -3,7 +3,7 @@
 use super::array::RANK;
 use super::elementwise::clamp;
 use super::{Array, Precision, Target};
-use crate::ir::{Activation, Unary};
+use crate::ir::{Activation, DType, Unary};
 use burn::tensor::{Tensor, activation};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
@@ -19,9 +19,10 @@ pub(super) fn apply(function: Unary, x: &Array) -> Array {
 }
 
 /// The nearest representable value of each element, halves to even, as ONNX rounds.
-pub(super) fn fake_quantize(scale: f32, zero_point: i32, x: &Array) -> Array {
+pub(super) fn fake_quantize(scale: f32, zero_point: i32, dtype: DType, x: &Array) -> Array {
     let end = |stored: i32| f64::from(stored - zero_point);
-    x.map(|x| x.div_scalar(scale).round().clamp(end(-128), end(127)).mul_scalar(scale))
+    let (low, high) = if dtype == DType::I16 { (-32768, 32767) } else { (-128, 127) };
+    x.map(|x| x.div_scalar(scale).round().clamp(end(low), end(high)).mul_scalar(scale))
 }
 
 type Full = Tensor<RANK>;

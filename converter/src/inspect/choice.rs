@@ -18,34 +18,51 @@ pub struct Choice {
 impl Choice {
     /// Of an instruction that `Model::load` has accepted; times are those of `target`.
     pub fn of(instruction: &Instruction, target: Target) -> Self {
+        use Instruction as I;
         match instruction {
-            Instruction::Conv2d(op) => Self {
+            I::Conv2d(op) => Self {
                 kernel: im2col(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes().unwrap_or(0),
             },
-            Instruction::Conv2dWinograd(op) => Self {
+            I::Conv2dWinograd(op) => Self {
                 kernel: winograd(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes().unwrap_or(0),
             },
-            Instruction::DepthwiseConv2d(op) => Self {
+            I::DepthwiseConv2d(op) => Self {
                 kernel: depthwise(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes,
             },
-            Instruction::Add(op) => Self::binary(&op.binary),
-            Instruction::Sub(op) => Self::binary(&op.binary),
-            Instruction::Mul(op) => Self::binary(&op.binary),
-            Instruction::AddF32(op) | Instruction::MulF32(op) => Self::binary_f32(op),
-            Instruction::Lookup(op) => Self::unary(op.x, op.y),
-            Instruction::Requantize(op) => Self::unary(op.x, op.y),
-            Instruction::Quantize(op) => Self::unary(op.x, op.y),
-            Instruction::Softmax(op) => Self::unary(op.x, op.y),
-            Instruction::SoftmaxF32(op) => Self::unary(op.x, op.y),
-            Instruction::UnaryF32(op) => Self::unary(op.x, op.y),
+            I::Add(op) => Self::binary(&op.binary),
+            I::Sub(op) => Self::binary(&op.binary),
+            I::Mul(op) => Self::binary(&op.binary),
+            I::AddF32(op) | I::MulF32(op) => Self::binary_f32(op),
+            I::Lookup(op) => Self::unary(op.x, op.y),
+            I::Requantize(op) => Self::unary(op.x, op.y),
+            I::Quantize(op) => Self::unary(op.x, op.y),
+            I::Softmax(op) => Self::unary(op.x, op.y),
+            I::Conv2dI16(op) => Self::direct((op.x, op.x_shape), (op.y, op.y_shape)),
+            I::DepthwiseConv2dI16(op) => Self::direct((op.x, op.x_shape), (op.y, op.y_shape)),
+            I::AddI16(op) => Self::over_either([op.binary.a, op.binary.b], op.binary.y),
+            I::MulI16(op) => Self::over_either([op.binary.a, op.binary.b], op.binary.y),
+            I::SoftmaxI16(op) => Self::unary(op.x, op.y),
+            I::LookupI16(op) => Self::unary(op.x, op.y),
+            I::SigmoidI16(op) => Self::unary(op.x, op.y),
+            I::RescaleI16(op) => Self::unary(op.x, op.y),
+            I::QuantizeI16(op) => Self::unary(op.x, op.y),
+            I::SoftmaxF32(op) => Self::unary(op.x, op.y),
+            I::UnaryF32(op) => Self::unary(op.x, op.y),
             _ => Self::default(),
         }
+    }
+
+    /// A convolution on int16.
+    fn direct((x, x_shape): (u32, Hwc), (y, y_shape): (u32, Hwc)) -> Self {
+        let words = |shape| bytes(shape).saturating_mul(2);
+        let memory = overlap((x, words(x_shape)), (y, words(y_shape)));
+        Self { kernel: "direct".into(), memory, ..Self::default() }
     }
 
     fn unary(x: u32, y: u32) -> Self {

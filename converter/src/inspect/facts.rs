@@ -2,7 +2,8 @@
 
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{
-    Biases, Binary, BinaryF32, Factors, FloatWeights, Hwc, Operand, Pool2d, Pool2dF32, Requantize8,
+    Biases, Binary, BinaryF32, BinaryI16, Factors, FloatWeights, Hwc, Operand, Pool2d, Pool2dF32, Pool2dI16,
+    Requantize8, Requantize16, WideBiases,
 };
 
 /// Shapes, arithmetic and memory of one instruction.
@@ -83,6 +84,33 @@ impl Facts {
             MeanF32(op) => plain(vec![op.outer, op.n, op.inner], vec![op.outer, op.inner], op.y, 4),
             SoftmaxF32(op) => same(vec![op.rows, op.depth], op.y, 4),
             UnaryF32(op) => same(vec![op.len], op.y, 4),
+            Conv2dI16(op) => {
+                let taps = u64::from(op.window.kernel_h) * u64::from(op.window.kernel_w);
+                let per_output = taps * u64::from(op.x_shape.c / op.groups.max(1));
+                let weights = op.row_bytes().and_then(|row| row.checked_mul(op.y_shape.c));
+                conv(op.x_shape, op.y_shape, op.y, per_output, 2).constants16(weights, op.requantize, op.y_shape.c)
+            }
+            DepthwiseConv2dI16(op) => {
+                let taps = u64::from(op.window.kernel_h) * u64::from(op.window.kernel_w);
+                let weights = u32::try_from(taps * u64::from(op.y_shape.c)).ok();
+                conv(op.x_shape, op.y_shape, op.y, taps, 2).constants16(weights, op.requantize, op.y_shape.c)
+            }
+            FullyConnectedI16(op) => {
+                let weights = op.in_n.checked_next_multiple_of(4).and_then(|row| row.checked_mul(op.out_n));
+                dense(op.rows, op.in_n, op.out_n, op.y, 2).constants16(weights, op.requantize, op.out_n)
+            }
+            AddI16(op) => binary_i16(&op.binary),
+            MulI16(op) => binary_i16(&op.binary),
+            AveragePool2dI16(op) | MaxPool2dI16(op) => pool_i16(op),
+            MeanI16(op) => plain(vec![op.outer, op.n, op.inner], vec![op.outer, op.inner], op.y, 2),
+            SoftmaxI16(op) => Self { weight_bytes: 2 * 2 * 513, ..same(vec![op.rows, op.depth], op.y, 2) },
+            LookupI16(op) => Self { weight_bytes: 2 * 513, ..same(vec![op.len], op.y, 2) },
+            SigmoidI16(op) => Self { weight_bytes: 2 * 256, ..same(vec![op.len], op.y, 2) },
+            RescaleI16(op) => same(vec![op.len], op.y, 2),
+            WidenI8(op) => same(vec![op.len], op.y, 2),
+            NarrowI16(op) => same(vec![op.len], op.y, 1),
+            QuantizeI16(op) => same(vec![op.len], op.y, 2),
+            DequantizeI16(op) => same(vec![op.len], op.y, 4),
             Lstm(op) => {
                 let facts = plain(vec![op.steps, op.in_n], vec![op.steps, op.units], op.y, 1);
                 let weights = 4 * u64::from(op.units) * (u64::from(op.in_n) + u64::from(op.units));
@@ -104,7 +132,21 @@ impl Facts {
             Biases::I32(_) => 4,
             Biases::I16(_) => 2,
         };
-        let factor = match requantize.factors {
+        self.tables(weights, bias, requantize.factors, channels)
+    }
+
+    /// As [`constants`](Self::constants), of layers on int16.
+    fn constants16(self, weights: Option<u32>, requantize: Requantize16, channels: u32) -> Self {
+        let bias = match requantize.biases {
+            WideBiases::Zero => 0,
+            WideBiases::Int32(_) => 4,
+            WideBiases::Int64(_) => 8,
+        };
+        self.tables(weights, bias, requantize.factors, channels)
+    }
+
+    fn tables(self, weights: Option<u32>, bias: u64, factors: Factors, channels: u32) -> Self {
+        let factor = match factors {
             Factors::One(_) => 0,
             Factors::Packed { .. } => 4,
             Factors::Each { .. } => 5,
@@ -154,6 +196,10 @@ fn pool(op: &Pool2d) -> Facts {
     plain(map(op.x_shape), map(op.y_shape), op.y, 1)
 }
 
+fn pool_i16(op: &Pool2dI16) -> Facts {
+    plain(map(op.x_shape), map(op.y_shape), op.y, 2)
+}
+
 fn pool_f32(op: &Pool2dF32) -> Facts {
     plain(map(op.x_shape), map(op.y_shape), op.y, 4)
 }
@@ -168,6 +214,11 @@ fn constant(operand: Operand, bytes: u32) -> u32 {
 fn binary(op: &Binary) -> Facts {
     let weight_bytes = constant(op.a, op.len).saturating_add(constant(op.b, op.b_len));
     Facts { weight_bytes, ..same(vec![op.len], op.y, 1) }
+}
+
+fn binary_i16(op: &BinaryI16) -> Facts {
+    let weight_bytes = constant(op.a, op.len).saturating_add(constant(op.b, op.b_len)).saturating_mul(2);
+    Facts { weight_bytes, ..same(vec![op.len], op.y, 2) }
 }
 
 fn binary_f32(op: &BinaryF32) -> Facts {

@@ -102,7 +102,9 @@ fn attributes(op: &Op) -> String {
         Op::Unary(Unary::Clamp { min, max }) => vec![Some(format!("clamp {min}..{max}"))],
         Op::Unary(function) | Op::Table { function, .. } => vec![Some(format!("{function:?}").to_lowercase())],
         Op::Lstm { cell_clip } => vec![(*cell_clip > 0.0).then(|| format!("cell clip {cell_clip}"))],
-        Op::FakeQuantize { scale, zero_point } => vec![Some(format!("scale {scale}, zero point {zero_point}"))],
+        Op::FakeQuantize { scale, zero_point, dtype } => {
+            vec![Some(format!("{dtype:?}, scale {scale}, zero point {zero_point}"))]
+        }
         Op::Slice { start, end, step } => vec![Some(format!("start {start:?}, end {end:?}, step {step:?}"))],
         Op::Transpose { perm } => vec![Some(format!("perm {perm:?}"))],
         Op::ScaleShift | Op::Reshape | Op::Quantize | Op::Dequantize | Op::Requantize => Vec::new(),

@@ -112,7 +112,7 @@ impl Graph {
         before - self.nodes.len()
     }
 
-    /// True if the graph came quantized: nodes round to the values that int8 can store.
+    /// True if the graph came quantized: nodes round to the values that int8 or int16 can store.
     pub fn has_fake_quantization(&self) -> bool {
         self.nodes.iter().any(|n| matches!(n.op, Op::FakeQuantize { .. }))
     }
@@ -122,14 +122,16 @@ impl Graph {
     /// The limits of what could be stored stay, as clamps: quantizers drop a ReLU whose work they do.
     pub fn drop_fake_quantization(&mut self) {
         for node in &mut self.nodes {
-            if let Op::FakeQuantize { scale, zero_point } = node.op {
+            if let Op::FakeQuantize { scale, zero_point, dtype } = node.op {
                 let end = |stored: i32| (f64::from(stored - zero_point) * f64::from(scale)) as f32;
-                node.op = Op::Unary(Unary::Clamp { min: end(-128), max: end(127) });
+                let (low, high) = if dtype == super::DType::I16 { (-32768, 32767) } else { (-128, 127) };
+                node.op = Op::Unary(Unary::Clamp { min: end(low), max: end(high) });
             }
         }
         self.values.iter_mut().for_each(|value| value.source_scale = None);
         let ports = self.inputs.iter_mut().chain(&mut self.outputs);
-        for port in ports.filter(|p| matches!(p.source_dtype, super::DType::I8 | super::DType::U8)) {
+        for port in ports.filter(|p| matches!(p.source_dtype, super::DType::I8 | super::DType::U8 | super::DType::I16))
+        {
             port.source_dtype = super::DType::F32;
         }
     }

@@ -1,6 +1,6 @@
 //! The kinds of computation. Sizes that follow from the inputs' shapes are not repeated here.
 
-use super::Unary;
+use super::{DType, Unary};
 
 /// Fused output clamp, in real values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,19 +148,21 @@ pub enum Op {
         /// A permutation.
         perm: Vec<usize>,
     },
-    /// The nearest `scale * (q - zero_point)` with `q` in -128..=127: what a network that came quantized rounds to here.
+    /// The nearest `scale * (q - zero_point)` with a `q` that `dtype` can store: what a network that came quantized rounds to here.
     /// Only before quantization, which turns it into the parameters of a value.
     FakeQuantize {
         /// Positive and finite.
         scale: f32,
-        /// An int8.
+        /// An int8; 0 for int16.
         zero_point: i32,
+        /// `I8` or `I16`.
+        dtype: DType,
     },
-    /// Float to int8, with the parameters of the output value. Only after quantization.
+    /// Float to int8 or int16, with the parameters of the output value. Only after quantization.
     Quantize,
-    /// int8 to float, with the parameters of the input value. Only after quantization.
+    /// int8 or int16 to float, with the parameters of the input value. Only after quantization.
     Dequantize,
-    /// int8 to int8 with other parameters. Only after quantization.
+    /// int8 or int16 to either of them with other parameters. Only after quantization.
     Requantize,
 }
 

@@ -8,6 +8,7 @@ pub use mote_runtime::format::DType;
 pub enum Tensor {
     F32 { shape: Vec<usize>, data: Vec<f32> },
     I8 { shape: Vec<usize>, data: Vec<i8> },
+    I16 { shape: Vec<usize>, data: Vec<i16> },
     I32 { shape: Vec<usize>, data: Vec<i32> },
     I64 { shape: Vec<usize>, data: Vec<i64> },
 }
@@ -23,9 +24,11 @@ impl Tensor {
     /// Sizes per axis.
     pub fn shape(&self) -> &[usize] {
         match self {
-            Self::F32 { shape, .. } | Self::I8 { shape, .. } | Self::I32 { shape, .. } | Self::I64 { shape, .. } => {
-                shape
-            }
+            Self::F32 { shape, .. }
+            | Self::I8 { shape, .. }
+            | Self::I16 { shape, .. }
+            | Self::I32 { shape, .. }
+            | Self::I64 { shape, .. } => shape,
         }
     }
 
@@ -34,6 +37,7 @@ impl Tensor {
         match self {
             Self::F32 { .. } => DType::F32,
             Self::I8 { .. } => DType::I8,
+            Self::I16 { .. } => DType::I16,
             Self::I32 { .. } => DType::I32,
             Self::I64 { .. } => DType::I64,
         }
@@ -64,6 +68,7 @@ impl Tensor {
         match self {
             Self::F32 { data, .. } => Self::F32 { shape, data: data.clone() },
             Self::I8 { data, .. } => Self::I8 { shape, data: data.clone() },
+            Self::I16 { data, .. } => Self::I16 { shape, data: data.clone() },
             Self::I32 { data, .. } => Self::I32 { shape, data: data.clone() },
             Self::I64 { data, .. } => Self::I64 { shape, data: data.clone() },
         }
@@ -81,6 +86,7 @@ impl Tensor {
         match self {
             Self::F32 { data, .. } => Self::F32 { shape, data: pick(data, from) },
             Self::I8 { data, .. } => Self::I8 { shape, data: pick(data, from) },
+            Self::I16 { data, .. } => Self::I16 { shape, data: pick(data, from) },
             Self::I32 { data, .. } => Self::I32 { shape, data: pick(data, from) },
             Self::I64 { data, .. } => Self::I64 { shape, data: pick(data, from) },
         }

@@ -138,6 +138,7 @@ fn check_constant(value: &str, shape: &[usize], tensor: &Tensor) -> Result<(), V
     let got = match tensor {
         Tensor::F32 { data, .. } => data.len(),
         Tensor::I8 { data, .. } => data.len(),
+        Tensor::I16 { data, .. } => data.len(),
         Tensor::I32 { data, .. } => data.len(),
         Tensor::I64 { data, .. } => data.len(),
     };

@@ -36,7 +36,7 @@ pub enum Way {
     Winograd,
     /// Depthwise, four channels at a time from scratch memory.
     Strips,
-    /// Depthwise, straight from the input.
+    /// Straight from the input.
     Direct,
 }
 
@@ -60,6 +60,11 @@ impl Cost {
             Kernel::Conv2d(op) => Self::conv2d(op),
             Kernel::Winograd(op) => Self::conv2d_winograd(op),
             Kernel::Depthwise(op) => Self::depthwise_conv2d(op),
+            Kernel::Conv2dI16(op) => {
+                let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c / op.groups.max(1)];
+                Self::new(op.y_shape, &per_output, Way::Direct)
+            }
+            Kernel::DepthwiseI16(op) => Self::new(op.y_shape, &[op.window.kernel_h, op.window.kernel_w], Way::Direct),
         }
     }
 

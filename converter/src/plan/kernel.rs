@@ -1,12 +1,13 @@
-//! The int8 instruction that a convolution becomes: what it wants of the arena follows from its shapes.
+//! The int8 or int16 instruction that a convolution becomes: what it wants of the arena follows from its shapes.
 
 use crate::ir::{DType, Graph, Node, Op, Pads};
 use mote_runtime::format::instruction::{
-    Biases, Conv2d, Conv2dWinograd, DepthwiseConv2d, Factors, Hwc, Multiplier, Requantize8, RowOrder, Window,
+    Biases, Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Factors, Hwc, Multiplier, Requantize8,
+    Requantize16, RowOrder, WideBiases, Window,
 };
 use mote_runtime::format::overlap::Distances;
 
-/// Shapes and window of an int8 convolution; offsets, weights and scales are left open.
+/// Shapes and window of a convolution; offsets, weights and scales are left open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kernel {
     /// Patches of several pixels in scratch memory.
@@ -15,6 +16,10 @@ pub enum Kernel {
     Winograd(Conv2dWinograd),
     /// One input channel per output channel.
     Depthwise(DepthwiseConv2d),
+    /// On int16.
+    Conv2dI16(Conv2dI16),
+    /// On int16, one input channel per output channel.
+    DepthwiseI16(DepthwiseConv2dI16),
 }
 
 impl Kernel {
@@ -22,9 +27,11 @@ impl Kernel {
     pub fn of(graph: &Graph, node: &Node) -> Option<Self> {
         let x = graph.value(*node.inputs.first()?);
         let y = graph.value(node.output);
-        if x.dtype != DType::I8 || y.dtype != DType::I8 {
-            return None;
-        }
+        let wide = match (x.dtype, y.dtype) {
+            (DType::I8, DType::I8) => false,
+            (DType::I16, DType::I16) => true,
+            _ => return None,
+        };
         match node.op {
             Op::Conv2d { stride, dilation, pads, groups, .. } => {
                 let &[_, kernel_h, kernel_w, group_c] = graph.value(*node.inputs.get(1)?).shape.as_slice() else {
@@ -32,13 +39,16 @@ impl Kernel {
                 };
                 let window = window([kernel_h, kernel_w], stride, dilation, pads)?;
                 let (x_shape, y_shape) = (map(&x.shape)?, map(&y.shape)?);
-                if groups > 1 && group_c == 1 {
-                    Some(depthwise(x_shape, y_shape, window))
-                } else {
-                    Some(conv2d(x_shape, y_shape, window, u32::try_from(groups).ok()?))
-                }
+                let one_to_one = groups > 1 && group_c == 1;
+                let groups = u32::try_from(groups).ok()?;
+                Some(match (one_to_one, wide) {
+                    (true, false) => depthwise(x_shape, y_shape, window),
+                    (true, true) => depthwise16(x_shape, y_shape, window),
+                    (false, false) => conv2d(x_shape, y_shape, window, groups),
+                    (false, true) => conv2d16(x_shape, y_shape, window, groups),
+                })
             }
-            Op::ScaleShift => {
+            Op::ScaleShift if !wide => {
                 let channels = x.shape.last().copied().unwrap_or(1);
                 let pixels = x.elements() / channels.max(1);
                 let shape = Hwc { h: pixels.try_into().ok()?, w: 1, c: channels.try_into().ok()? };
@@ -61,7 +71,7 @@ impl Kernel {
     pub fn with_scratch(self, scratch_bytes: u32) -> Self {
         match self {
             Self::Depthwise(op) => Self::Depthwise(DepthwiseConv2d { scratch_bytes, ..op }),
-            Self::Conv2d(_) | Self::Winograd(_) => self,
+            other => other,
         }
     }
 
@@ -70,7 +80,7 @@ impl Kernel {
         match self {
             Self::Conv2d(op) => winograd(op),
             Self::Winograd(op) => Some(*op),
-            Self::Depthwise(_) => None,
+            _ => None,
         }
     }
 
@@ -81,6 +91,7 @@ impl Kernel {
             Self::Conv2d(op) => op.scratch_bytes().unwrap_or(0),
             Self::Winograd(op) => op.scratch_bytes().unwrap_or(0),
             Self::Depthwise(op) => op.scratch_bytes,
+            Self::Conv2dI16(_) | Self::DepthwiseI16(_) => 0,
         }
     }
 
@@ -90,6 +101,8 @@ impl Kernel {
             Self::Conv2d(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::Winograd(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::Depthwise(op) => (op.x_shape, op.y_shape, &|| op.distances()),
+            Self::Conv2dI16(op) => (op.x_shape, op.y_shape, &|| op.distances()),
+            Self::DepthwiseI16(op) => (op.x_shape, op.y_shape, &|| op.distances()),
         };
         let fits = |shape: Hwc| shape.elements().is_some_and(|n| n > 0);
         (fits(x) && fits(y)).then(distances)
@@ -137,6 +150,25 @@ fn depthwise(x_shape: Hwc, y_shape: Hwc, window: Window) -> Kernel {
         requantize: OPEN,
     })
 }
+
+fn conv2d16(x_shape: Hwc, y_shape: Hwc, window: Window, groups: u32) -> Kernel {
+    let (order, requantize) = (RowOrder::TopDown, OPEN16);
+    Kernel::Conv2dI16(Conv2dI16 { x: 0, y: 0, x_shape, y_shape, window, groups, weights: 0, order, requantize })
+}
+
+fn depthwise16(x_shape: Hwc, y_shape: Hwc, window: Window) -> Kernel {
+    let (order, requantize) = (RowOrder::TopDown, OPEN16);
+    Kernel::DepthwiseI16(DepthwiseConv2dI16 { x: 0, y: 0, x_shape, y_shape, window, weights: 0, order, requantize })
+}
+
+/// Stands for scales that the planner does not need.
+const OPEN16: Requantize16 = Requantize16 {
+    biases: WideBiases::Zero,
+    factors: Factors::One(Multiplier::ZERO),
+    reduced: false,
+    min: i16::MIN,
+    max: i16::MAX,
+};
 
 /// Stands for scales that the planner does not need.
 const OPEN: Requantize8 = Requantize8 {

@@ -1,6 +1,6 @@
 //! `Graph` with fake quantization -> `QuantGraph`: the scales of a network that came quantized, taken over.
 //!
-//! A node whose operands and result are all quantized computes in int8. Any other is a float island: its operands are
+//! A node whose operands and result are all quantized alike computes in int8 or int16. Any other is a float island: its operands are
 //! dequantized, it computes on real numbers, and the next rounding quantizes its result, exactly as the file says.
 //! Operators that only move or select elements pass quantization on in both directions, because rounding commutes with
 //! them. Where a kernel cannot write the parameters that the file asks for (softmax, average pooling), a requantization
@@ -8,8 +8,12 @@
 
 use super::groups::{data_operands, shares};
 use super::lower::Lower;
-use super::{QuantGraph, Quantization, QuantizeError, Ranges, params, verify};
-use crate::ir::{DType, Graph, Node, Op, ValueId};
+use super::width::PerWidth;
+use super::{QuantGraph, Quantization, QuantizeError, Ranges, Width, params, verify};
+use crate::ir::{Graph, Node, Op, ValueId};
+
+/// How a value is stored, as far as the file says.
+type Known = Option<(Width, Quantization)>;
 
 /// Takes over the quantization of a graph after the passes. Also returns the names of the nodes that compute in float.
 pub fn adopt(graph: &Graph) -> Result<(QuantGraph, Vec<String>), QuantizeError> {
@@ -21,20 +25,28 @@ pub fn adopt(graph: &Graph) -> Result<(QuantGraph, Vec<String>), QuantizeError> 
         merge_roundings(&mut graph, &mut known);
     }
 
-    let unknown = Ranges { ranges: vec![None; graph.values.len()], means: vec![None; graph.values.len()] };
-    let mut lower = Lower::new(&graph, &unknown, known.clone(), false);
+    let unknown = Ranges::unknown(graph.values.len());
+    let of_width = |width| {
+        let mut stored = Vec::with_capacity(known.len());
+        stored.extend(
+            known.iter().map(|known| known.as_ref().filter(|known| known.0 == width).map(|known| known.1.clone())),
+        );
+        stored
+    };
+    let parameters = PerWidth([of_width(Width::I8), of_width(Width::I16)]);
+    let mut lower = Lower::new(&graph, &unknown, parameters, false);
     let mut islands = Vec::new();
     for port in &graph.inputs {
         match known[port.value.0] {
-            Some(_) => lower.declare_int8(port.value, &port.name, "input")?,
+            Some((width, _)) => lower.declare_integer(port.value, width, &port.name, "input")?,
             None => lower.declare_float(port.value),
         }
     }
     for node in &graph.nodes {
         if matches!(node.op, Op::FakeQuantize { .. }) {
-            lower.rounding(node)?;
-        } else if computes_in_int8(&graph, &known, node) {
-            lower.int8_node(node)?;
+            lower.rounding(node, &known)?;
+        } else if let Some(width) = computes_in(&graph, &known, node) {
+            lower.integer_node(node, width)?;
         } else {
             lower.float_node(node)?;
             islands.push(node.name.clone());
@@ -42,7 +54,7 @@ pub fn adopt(graph: &Graph) -> Result<(QuantGraph, Vec<String>), QuantizeError> 
     }
     for (i, port) in graph.outputs.iter().enumerate() {
         lower.out.outputs[i].value = match known[port.value.0] {
-            Some(_) => lower.as_int8(port.value, &port.name, "output")?,
+            Some((width, _)) => lower.as_integer(port.value, width, &port.name, "output")?,
             None => lower.as_float(port.value),
         };
     }
@@ -52,25 +64,31 @@ pub fn adopt(graph: &Graph) -> Result<(QuantGraph, Vec<String>), QuantizeError> 
 }
 
 /// Quantization that a rounding asks for.
-fn asked(op: &Op) -> Option<Quantization> {
+fn asked(op: &Op) -> Known {
     match op {
-        Op::FakeQuantize { scale, zero_point } => Some(Quantization::per_tensor(*scale, *zero_point)),
+        Op::FakeQuantize { scale, zero_point, dtype } => {
+            Some((Width::of(*dtype)?, Quantization::per_tensor(*scale, *zero_point)))
+        }
         _ => None,
     }
 }
 
-/// What a softmax writes cannot be chosen: if it is rounded at all, its own parameters come first.
-fn split_fixed(graph: &mut Graph, known: &mut [Option<Quantization>]) {
-    let rounded: Vec<ValueId> = graph.nodes.iter().filter(|n| asked(&n.op).is_some()).map(|n| n.inputs[0]).collect();
-    for node in graph.nodes.iter().filter(|n| matches!(n.op, Op::Softmax { .. })) {
-        if rounded.contains(&node.output) {
-            known[node.output.0] = Some(params::softmax());
+/// What a softmax writes cannot be chosen, nor what int16 kernels of some functions write: if it is rounded at all, the
+/// kernel's own parameters come first.
+fn split_fixed(graph: &mut Graph, known: &mut [Known]) {
+    for rounding in &graph.nodes {
+        let Some((width, _)) = asked(&rounding.op) else { continue };
+        let x = rounding.inputs[0];
+        if let Some((_, made)) = graph.producing_node(x)
+            && let Some(fixed) = params::fixed(&made.op, width)
+        {
+            known[x.0] = Some((width, fixed));
         }
     }
 }
 
 /// Removes roundings whose operand can have their quantization itself.
-fn merge_roundings(graph: &mut Graph, known: &mut [Option<Quantization>]) {
+fn merge_roundings(graph: &mut Graph, known: &mut [Known]) {
     let mut at = 0;
     while at < graph.nodes.len() {
         let Node { op, inputs, output, .. } = graph.nodes[at].clone();
@@ -90,7 +108,7 @@ fn merge_roundings(graph: &mut Graph, known: &mut [Option<Quantization>]) {
 }
 
 /// True if `x` has quantization `q` already, or may get it because nothing reads it otherwise.
-fn may_have(graph: &Graph, known: &[Option<Quantization>], x: ValueId, q: &Quantization) -> bool {
+fn may_have(graph: &Graph, known: &[Known], x: ValueId, q: &(Width, Quantization)) -> bool {
     match &known[x.0] {
         Some(has) => has == q,
         None => {
@@ -106,7 +124,7 @@ fn moves(op: &Op) -> bool {
 }
 
 /// Passes quantization on through ops that move elements, forwards and backwards. True if a value got one.
-fn spread(graph: &Graph, known: &mut [Option<Quantization>]) -> bool {
+fn spread(graph: &Graph, known: &mut [Known]) -> bool {
     let mut changed = false;
     for node in graph.nodes.iter().filter(|n| moves(&n.op)) {
         let mut operands = node.inputs.iter().filter(|x| graph.constant(**x).is_none());
@@ -114,7 +132,7 @@ fn spread(graph: &Graph, known: &mut [Option<Quantization>]) -> bool {
         let alike = first.is_some() && operands.all(|x| known[x.0] == first);
         let exact = match (&node.op, &first) {
             // The fill value must be representable, as zero always is.
-            (Op::Pad { value, .. }, Some(q)) => real(params::quantize(*value, q), q) == *value,
+            (Op::Pad { value, .. }, Some((width, q))) => representable(*value, *width, q),
             // Constant parts may not be.
             (Op::Concat { .. }, _) => node.inputs.iter().all(|x| graph.constant(*x).is_none()),
             _ => true,
@@ -125,12 +143,13 @@ fn spread(graph: &Graph, known: &mut [Option<Quantization>]) -> bool {
         }
     }
     // What a softmax writes cannot be chosen.
-    let fixed: Vec<ValueId> =
-        graph.nodes.iter().filter(|n| matches!(n.op, Op::Softmax { .. })).map(|n| n.output).collect();
+    let fixed = |x: &ValueId, width: Width| {
+        graph.producing_node(*x).is_some_and(|(_, made)| params::fixed(&made.op, width).is_some())
+    };
     for node in graph.nodes.iter().rev().filter(|n| moves(&n.op)) {
         let Some(q) = known[node.output.0].clone() else { continue };
         for x in &node.inputs {
-            let free = known[x.0].is_none() && !fixed.contains(x) && graph.constant(*x).is_none();
+            let free = known[x.0].is_none() && !fixed(x, q.0) && graph.constant(*x).is_none();
             if free && graph.has_one_use(*x) {
                 known[x.0] = Some(q.clone());
                 changed = true;
@@ -140,26 +159,30 @@ fn spread(graph: &Graph, known: &mut [Option<Quantization>]) -> bool {
     changed
 }
 
-fn real(stored: i8, q: &Quantization) -> f32 {
-    q.scale() * (i32::from(stored) - q.zero_point) as f32
+fn representable(value: f32, width: Width, q: &Quantization) -> bool {
+    let stored = match width {
+        Width::I8 => i32::from(params::quantize(value, q)),
+        Width::I16 => i32::from(params::quantize16(value, q)),
+    };
+    q.scale() * (stored - q.zero_point) as f32 == value
 }
 
-fn computes_in_int8(graph: &Graph, known: &[Option<Quantization>], node: &Node) -> bool {
-    let quantized = |x: &ValueId| graph.constant(*x).is_some() || known[x.0].is_some();
-    known[node.output.0].is_some() && data_operands(node).iter().all(quantized)
+/// The width in which `node` computes: that of its result, if all operands have it too.
+fn computes_in(graph: &Graph, known: &[Known], node: &Node) -> Option<Width> {
+    let width = known[node.output.0].as_ref()?.0;
+    let alike = |x: &ValueId| graph.constant(*x).is_some() || known[x.0].as_ref().is_some_and(|known| known.0 == width);
+    data_operands(node).iter().all(alike).then_some(width)
 }
 
 impl Lower<'_> {
-    /// A rounding that could not be merged: quantizes a float value, or gives an int8 one other parameters.
-    fn rounding(&mut self, node: &Node) -> Result<(), QuantizeError> {
-        let Some(&x) = node.inputs.first() else { return Ok(()) };
-        let op = node.op.name();
-        self.declare_int8(node.output, &node.name, op)?;
-        let (op, from) = match self.int8[x.0] {
-            Some(x) => (Op::Requantize, x),
+    /// A rounding that could not be merged: quantizes a float value, or gives an integer other parameters or another width.
+    fn rounding(&mut self, node: &Node, known: &[Known]) -> Result<(), QuantizeError> {
+        let (Some(&x), Some((width, _))) = (node.inputs.first(), &known[node.output.0]) else { return Ok(()) };
+        self.declare_integer(node.output, *width, &node.name, node.op.name())?;
+        let (op, from) = match known[x.0] {
+            Some((stored, _)) => (Op::Requantize, self.as_integer(x, stored, &node.name, node.op.name())?),
             None => (Op::Quantize, self.as_float(x)),
         };
-        debug_assert_eq!(self.out.value(node.output).dtype, DType::I8);
         self.out.nodes.push(Node { name: node.name.clone(), op, inputs: vec![from], output: node.output });
         Ok(())
     }

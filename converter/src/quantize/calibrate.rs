@@ -2,7 +2,7 @@
 
 use super::choose::choose;
 use super::histogram::Histogram;
-use super::{Method, QuantizeError, Range};
+use super::{Method, QuantizeError, Range, Width};
 use crate::execute::{Executor, Precision, Target};
 use crate::ir::{Graph, Op, Tensor, Unary, ValueId};
 
@@ -21,8 +21,25 @@ pub struct CalibrateOptions {
 pub struct Ranges {
     /// Indexed by [`ValueId`]; `None` for constants and unused values.
     pub ranges: Vec<Option<Range>>,
+    /// Indexed by [`ValueId`]: all that was seen. For int16, whose resolution is nothing to pay for with clipping.
+    pub seen: Vec<Option<Range>>,
     /// Indexed by [`ValueId`]: the mean of every channel (index along the last axis).
     pub means: Vec<Option<Vec<f64>>>,
+}
+
+impl Ranges {
+    /// None known for any of `values` values.
+    pub fn unknown(values: usize) -> Self {
+        Self { ranges: vec![None; values], seen: vec![None; values], means: vec![None; values] }
+    }
+
+    /// What activations of `width` represent.
+    pub fn of(&self, width: Width) -> &[Option<Range>] {
+        match width {
+            Width::I8 => &self.ranges,
+            Width::I16 => &self.seen,
+        }
+    }
 }
 
 /// Everything seen of one value.
@@ -92,7 +109,9 @@ pub fn calibrate(
         }))
     };
     let ranges = seen.iter().enumerate().map(range).collect();
-    Ok(Ranges { ranges, means: seen.iter().map(|s| s.as_ref().map(Seen::means)).collect() })
+    let all = |seen: &Option<Seen>| Some(choose(Method::MinMax, &seen.as_ref()?.histogram));
+    let everything = seen.iter().map(all).collect();
+    Ok(Ranges { ranges, seen: everything, means: seen.iter().map(|s| s.as_ref().map(Seen::means)).collect() })
 }
 
 /// The range of functions whose results are bounded: the one whose scale is a power of two, so that no data is needed.

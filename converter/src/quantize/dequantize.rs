@@ -44,8 +44,10 @@ pub fn dequantized(quant: &QuantGraph) -> Graph {
 fn real_values(tensor: &Tensor, q: &Quantization) -> Option<Vec<f32>> {
     let stored: Vec<f64> = match tensor {
         Tensor::I8 { data, .. } => data.iter().map(|&v| v.into()).collect(),
+        Tensor::I16 { data, .. } => data.iter().map(|&v| v.into()).collect(),
         Tensor::I32 { data, .. } => data.iter().map(|&v| v.into()).collect(),
-        Tensor::F32 { .. } | Tensor::I64 { .. } => return None,
+        Tensor::I64 { data, .. } => data.iter().map(|&v| v as f64).collect(),
+        Tensor::F32 { .. } => return None,
     };
     // How many elements in a row have the same scale.
     let inner: usize = match q.axis {

@@ -1,16 +1,25 @@
-//! Which nodes stay float: those that the user names, and those that are only quantized by whoever trained them.
+//! How each node computes: which ones stay float, those that the user names and those that are only quantized by whoever
+//! trained them; and which ones have wider activations than the rest.
 
-use super::QuantizeError;
+use super::{QuantizeError, QuantizeOptions, Width};
 use crate::ir::{Graph, Node, Op};
 
-/// Per node, whether it stays float: a pattern names it, or it is recurrent. Every pattern must name one.
-pub fn float_nodes(graph: &Graph, patterns: &[String]) -> Result<Vec<bool>, QuantizeError> {
-    let unmatched = |p: &&String| !graph.nodes.iter().any(|n| matches(p.as_bytes(), n.name.as_bytes()));
-    if let Some(pattern) = patterns.iter().find(unmatched) {
+/// Per node, the width of its activations; `None` if it stays float: a pattern names it, or it is recurrent. Every pattern
+/// must name one.
+pub fn widths(graph: &Graph, options: &QuantizeOptions) -> Result<Vec<Option<Width>>, QuantizeError> {
+    let names = |pattern: &String, node: &Node| matches(pattern.as_bytes(), node.name.as_bytes());
+    let unmatched = |p: &&String| !graph.nodes.iter().any(|n| names(p, n));
+    if let Some(pattern) = options.float_nodes.iter().chain(&options.int16_nodes).find(unmatched) {
         return Err(QuantizeError::NoSuchNode { pattern: pattern.clone() });
     }
-    let named = |n: &Node| patterns.iter().any(|p| matches(p.as_bytes(), n.name.as_bytes()));
-    Ok(graph.nodes.iter().map(|n| named(n) || matches!(n.op, Op::Lstm { .. })).collect())
+    let named = |patterns: &[String], node: &Node| patterns.iter().any(|p| names(p, node));
+    let width = |node: &Node| match node.op {
+        Op::Lstm { .. } => None,
+        _ if named(&options.float_nodes, node) => None,
+        _ if named(&options.int16_nodes, node) => Some(Width::I16),
+        _ => Some(options.activations),
+    };
+    Ok(graph.nodes.iter().map(width).collect())
 }
 
 /// Glob match where `*` stands for any text. Remembers the last `*` only, which is enough and takes no exponential time.

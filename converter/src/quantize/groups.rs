@@ -1,6 +1,6 @@
 //! Values that must share scale and zero point.
 
-use super::{Quantization, Range, Ranges, params};
+use super::{Quantization, Range, Ranges, Width, params};
 use crate::ir::{Graph, Node, Op, ValueId};
 
 /// A union-find over values.
@@ -35,20 +35,26 @@ pub fn shares(op: &Op) -> bool {
     )
 }
 
-/// For every value that is int8 somewhere, its quantization. `is_int8(i)` tells whether node `i` computes in int8.
+/// For every value that has a range, its quantization where it is stored in `width`. `computes(i)` tells whether node `i`
+/// computes in that width.
 ///
 /// A softmax output cannot change its parameters. Where it meets others in a concatenation, it is left out here, and a
 /// requantization stands between.
-pub fn assign(graph: &Graph, ranges: &Ranges, is_int8: &dyn Fn(usize) -> bool) -> Vec<Option<Quantization>> {
+pub fn assign(
+    graph: &Graph,
+    ranges: &Ranges,
+    width: Width,
+    computes: &dyn Fn(usize) -> bool,
+) -> Vec<Option<Quantization>> {
+    let ranges = ranges.of(width);
     let mut sets = Sets((0..graph.values.len()).collect());
-    let mut fixed = vec![false; graph.values.len()];
+    let mut fixed: Vec<Option<Quantization>> = vec![None; graph.values.len()];
     for (i, node) in graph.nodes.iter().enumerate() {
-        let shared = is_int8(i) && shares(&node.op);
+        let shared = computes(i) && shares(&node.op);
         let data = data_operands(node).iter().filter(|v| graph.constant(**v).is_none());
-        fixed[node.output.0] = match node.op {
-            Op::Softmax { .. } => true,
-            _ => shared && data.clone().count() > 0 && data.clone().all(|v| fixed[v.0]),
-        };
+        let moved = data.clone().next().and_then(|first| fixed[first.0].clone()).filter(|_| shared);
+        let moved = moved.filter(|q| data.clone().all(|v| fixed[v.0].as_ref() == Some(q)));
+        fixed[node.output.0] = params::fixed(&node.op, width).or(moved);
         for operand in data.filter(|_| shared) {
             if fixed[operand.0] == fixed[node.output.0] {
                 sets.join(operand.0, node.output.0);
@@ -60,7 +66,7 @@ pub fn assign(graph: &Graph, ranges: &Ranges, is_int8: &dyn Fn(usize) -> bool) -
         let entry = &mut union[sets.root(value)];
         *entry = Some(entry.map_or(range, |r| r.union(range)));
     };
-    for (value, range) in ranges.ranges.iter().enumerate() {
+    for (value, range) in ranges.iter().enumerate() {
         if let Some(range) = range {
             include(value, *range);
         }
@@ -73,9 +79,9 @@ pub fn assign(graph: &Graph, ranges: &Ranges, is_int8: &dyn Fn(usize) -> bool) -
     }
     (0..graph.values.len())
         .map(|v| {
-            ranges.ranges.get(v).copied().flatten()?;
+            ranges.get(v).copied().flatten()?;
             let range = union[sets.root(v)]?;
-            Some(if fixed[v] { params::softmax() } else { params::activation(range) })
+            Some(fixed[v].clone().unwrap_or_else(|| params::of_width(range, width)))
         })
         .collect()
 }

@@ -1,14 +1,15 @@
 //! `Graph + Ranges -> QuantGraph`.
 
-use super::float_nodes::float_nodes;
+use super::float_nodes::widths;
 use super::groups::{assign, data_operands, shares};
-use super::{QuantGraph, Quantization, QuantizeError, Range, Ranges, params, verify, weights};
+use super::width::PerWidth;
+use super::{QuantGraph, Quantization, QuantizeError, Range, Ranges, Width, params, verify, weights};
 use crate::ir::{DType, Graph, Node, Op, SourceScale, Tensor, ValueId};
 
 /// How the caller sees inputs and outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PortType {
-    /// int8 in the arena.
+    /// int8 in the arena; int16 where that is the width of the network's activations.
     #[default]
     I8,
     /// float32 in the arena, converted on the device.
@@ -24,6 +25,10 @@ pub struct QuantizeOptions {
     pub outputs: PortType,
     /// Nodes that stay float: names, `*` matches any text.
     pub float_nodes: Vec<String>,
+    /// Width of the activations of all other nodes, and of the ports.
+    pub activations: Width,
+    /// Nodes that compute on int16 whatever the others do: names as in `float_nodes`, which come first.
+    pub int16_nodes: Vec<String>,
     /// Shift every bias so that rounding the weights does not move the mean of the channel's outputs.
     pub bias_correction: bool,
 }
@@ -34,6 +39,8 @@ impl Default for QuantizeOptions {
             inputs: PortType::default(),
             outputs: PortType::default(),
             float_nodes: Vec::new(),
+            activations: Width::default(),
+            int16_nodes: Vec::new(),
             bias_correction: true,
         }
     }
@@ -41,21 +48,26 @@ impl Default for QuantizeOptions {
 
 /// Chooses scales and zero points, quantizes the weights, and inserts conversions where precision changes.
 pub fn quantize(graph: &Graph, ranges: &Ranges, options: &QuantizeOptions) -> Result<QuantGraph, QuantizeError> {
-    let float = float_nodes(graph, &options.float_nodes)?;
-    let parameters = assign(graph, ranges, &|node| !float[node]);
+    let widths = widths(graph, options)?;
+    let of_width = |width| assign(graph, ranges, width, &|node| widths[node] == Some(width));
+    let parameters = PerWidth([of_width(Width::I8), of_width(Width::I16)]);
+    let ports = options.activations;
     let mut lower = Lower::new(graph, ranges, parameters, options.bias_correction);
     for port in &graph.inputs {
         match options.inputs {
-            PortType::I8 => lower.declare_int8(port.value, &port.name, "input")?,
+            PortType::I8 => lower.declare_integer(port.value, ports, &port.name, "input")?,
             PortType::F32 => lower.declare_float(port.value),
         }
     }
-    for (node, float) in graph.nodes.iter().zip(float) {
-        if float { lower.float_node(node)? } else { lower.int8_node(node)? }
+    for (node, &width) in graph.nodes.iter().zip(&widths) {
+        match width {
+            None => lower.float_node(node)?,
+            Some(width) => lower.integer_node(node, width)?,
+        }
     }
     for (i, port) in graph.outputs.iter().enumerate().filter(|(_, p)| graph.constant(p.value).is_none()) {
         lower.out.outputs[i].value = match options.outputs {
-            PortType::I8 => lower.as_int8(port.value, &port.name, "output")?,
+            PortType::I8 => lower.as_integer(port.value, ports, &port.name, "output")?,
             PortType::F32 => lower.as_float(port.value),
         };
     }
@@ -73,13 +85,13 @@ pub fn keep_float(graph: &Graph) -> QuantGraph {
 pub(super) struct Lower<'a> {
     source: &'a Graph,
     ranges: &'a Ranges,
-    /// Per source value, its quantization wherever it is int8.
-    parameters: Vec<Option<Quantization>>,
+    /// Per source value, its quantization wherever it is stored in a width.
+    parameters: PerWidth<Vec<Option<Quantization>>>,
     bias_correction: bool,
     pub out: Graph,
     pub quantization: Vec<Option<Quantization>>,
     /// Per source value, its form in `out`.
-    pub int8: Vec<Option<ValueId>>,
+    integer: PerWidth<Vec<Option<ValueId>>>,
     float: Vec<Option<ValueId>>,
     /// Per source constant, whether its id in `out` is in use already.
     taken: Vec<bool>,
@@ -89,7 +101,7 @@ impl<'a> Lower<'a> {
     pub fn new(
         source: &'a Graph,
         ranges: &'a Ranges,
-        parameters: Vec<Option<Quantization>>,
+        parameters: PerWidth<Vec<Option<Quantization>>>,
         bias_correction: bool,
     ) -> Self {
         let n = source.values.len();
@@ -110,25 +122,37 @@ impl<'a> Lower<'a> {
             bias_correction,
             out,
             quantization: vec![None; n],
-            int8: vec![None; n],
+            integer: PerWidth([vec![None; n], vec![None; n]]),
             float,
             taken: vec![false; n],
         }
     }
 
-    fn parameters(&self, value: ValueId, node: &str, op: &'static str) -> Result<Quantization, QuantizeError> {
-        self.parameters[value.0].clone().ok_or_else(|| QuantizeError::Node {
+    fn parameters(
+        &self,
+        value: ValueId,
+        width: Width,
+        node: &str,
+        op: &'static str,
+    ) -> Result<Quantization, QuantizeError> {
+        self.parameters[width][value.0].clone().ok_or_else(|| QuantizeError::Node {
             node: node.into(),
             op,
             reason: format!("no range is known for `{}`: it was not computed in float", self.source.value(value).name),
         })
     }
 
-    /// `value` is computed in int8.
-    pub fn declare_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<(), QuantizeError> {
-        self.quantization[value.0] = Some(self.parameters(value, node, op)?);
-        self.out.values[value.0].dtype = DType::I8;
-        self.int8[value.0] = Some(value);
+    /// `value` is computed in `width`.
+    pub fn declare_integer(
+        &mut self,
+        value: ValueId,
+        width: Width,
+        node: &str,
+        op: &'static str,
+    ) -> Result<(), QuantizeError> {
+        self.quantization[value.0] = Some(self.parameters(value, width, node, op)?);
+        self.out.values[value.0].dtype = width.dtype();
+        self.integer[width][value.0] = Some(value);
         Ok(())
     }
 
@@ -140,22 +164,31 @@ impl<'a> Lower<'a> {
 
     fn convert(&mut self, from: ValueId, op: Op, dtype: DType, quantization: Option<Quantization>) -> ValueId {
         let (name, shape) = (self.out.value(from).name.clone(), self.out.value(from).shape.clone());
-        let suffix = if dtype == DType::I8 { "int8" } else { "float" };
+        let suffix = Width::of(dtype).map_or("float", Width::name);
         let to = self.out.add_value(format!("{name}/{suffix}"), shape, dtype);
         self.quantization.push(quantization);
         self.out.nodes.push(Node { name: format!("{name}/{}", op.name()), op, inputs: vec![from], output: to });
         to
     }
 
-    /// The int8 form of a computed value.
-    pub fn as_int8(&mut self, value: ValueId, node: &str, op: &'static str) -> Result<ValueId, QuantizeError> {
-        if let Some(id) = self.int8[value.0] {
+    /// The form of a computed value in `width`. Values keep their ids, so that the first form is under the value's own.
+    pub fn as_integer(
+        &mut self,
+        value: ValueId,
+        width: Width,
+        node: &str,
+        op: &'static str,
+    ) -> Result<ValueId, QuantizeError> {
+        if let Some(id) = self.integer[width][value.0] {
             return Ok(id);
         }
-        let parameters = self.parameters(value, node, op)?;
-        let from = self.float[value.0].unwrap_or(value);
-        let id = self.convert(from, Op::Quantize, DType::I8, Some(parameters));
-        self.int8[value.0] = Some(id);
+        let parameters = self.parameters(value, width, node, op)?;
+        let conversion = match self.out.value(value).dtype {
+            DType::F32 => Op::Quantize,
+            _ => Op::Requantize,
+        };
+        let id = self.convert(value, conversion, width.dtype(), Some(parameters));
+        self.integer[width][value.0] = Some(id);
         Ok(id)
     }
 
@@ -164,8 +197,7 @@ impl<'a> Lower<'a> {
         if let Some(id) = self.float[value.0] {
             return id;
         }
-        let from = self.int8[value.0].unwrap_or(value);
-        let id = self.convert(from, Op::Dequantize, DType::F32, None);
+        let id = self.convert(value, Op::Dequantize, DType::F32, None);
         self.float[value.0] = Some(id);
         id
     }
@@ -211,19 +243,19 @@ impl<'a> Lower<'a> {
         Ok(())
     }
 
-    pub fn int8_node(&mut self, node: &Node) -> Result<(), QuantizeError> {
+    pub fn integer_node(&mut self, node: &Node, width: Width) -> Result<(), QuantizeError> {
         reject_left_over(node)?;
         let op = node.op.name();
-        let y = self.parameters(node.output, &node.name, op)?;
+        let y = self.parameters(node.output, width, &node.name, op)?;
         let mut inputs = Vec::with_capacity(3);
         for &value in data_operands(node) {
             inputs.push(match self.source.constant(value) {
-                Some(tensor) => self.int8_constant(node, value, tensor, &y)?,
+                Some(tensor) => self.integer_constant(node, value, tensor, &y, width)?,
                 None => {
-                    let x = self.as_int8(value, &node.name, op)?;
+                    let x = self.as_integer(value, width, &node.name, op)?;
                     let differs = self.quantization[x.0].as_ref() != Some(&y);
                     match shares(&node.op) && differs {
-                        true => self.convert(x, Op::Requantize, DType::I8, Some(y.clone())),
+                        true => self.convert(x, Op::Requantize, width.dtype(), Some(y.clone())),
                         false => x,
                     }
                 }
@@ -232,37 +264,49 @@ impl<'a> Lower<'a> {
         if matches!(node.op, Op::Conv2d { .. } | Op::FullyConnected { .. }) {
             let x = inputs.first().and_then(|x| self.quantization[x.0].clone());
             let x = x.ok_or_else(|| node_error(node, "has no operands".into()))?;
-            inputs.extend(self.int8_weights(node, &x, &y)?);
+            inputs.extend(self.int8_weights(node, &x, &y, width)?);
         }
-        self.declare_int8(node.output, &node.name, op)?;
+        self.declare_integer(node.output, width, &node.name, op)?;
         self.out.nodes.push(Node { inputs, ..node.clone() });
         Ok(())
     }
 
     /// A constant operand of an elementwise op or a concatenation.
-    fn int8_constant(
+    fn integer_constant(
         &mut self,
         node: &Node,
         value: ValueId,
         tensor: &Tensor,
         y: &Quantization,
+        width: Width,
     ) -> Result<ValueId, QuantizeError> {
         let name = self.source.value(value).name.clone();
         let data = tensor.as_f32().filter(|d| d.iter().all(|x| x.is_finite()));
         let data = data.ok_or_else(|| node_error(node, format!("constant `{name}` is not finite float32")))?;
         let q = match &self.source.value(value).source_scale {
             _ if shares(&node.op) => y.clone(),
-            Some(SourceScale { scales, zero_point }) if scales.len() == 1 => {
+            Some(SourceScale { scales, zero_point })
+                if scales.len() == 1 && (width == Width::I8 || *zero_point == 0) =>
+            {
                 Quantization { scales: scales.clone(), zero_point: *zero_point, axis: None }
             }
-            _ => params::activation(Range::of(data)),
+            _ => params::of_width(Range::of(data), width),
         };
-        let stored = data.iter().map(|&x| params::quantize(x, &q)).collect();
-        let tensor = Tensor::I8 { shape: tensor.shape().to_vec(), data: stored };
+        let shape = tensor.shape().to_vec();
+        let tensor = match width {
+            Width::I8 => Tensor::I8 { shape, data: data.iter().map(|&x| params::quantize(x, &q)).collect() },
+            Width::I16 => Tensor::I16 { shape, data: data.iter().map(|&x| params::quantize16(x, &q)).collect() },
+        };
         Ok(self.constant(Some(value), name, tensor, Some(q)))
     }
 
-    fn int8_weights(&mut self, node: &Node, x: &Quantization, y: &Quantization) -> Result<[ValueId; 2], QuantizeError> {
+    fn int8_weights(
+        &mut self,
+        node: &Node,
+        x: &Quantization,
+        y: &Quantization,
+        width: Width,
+    ) -> Result<[ValueId; 2], QuantizeError> {
         let float = |i: usize| self.source.constant(*node.inputs.get(i)?)?.as_f32();
         let hint = "must be a float32 constant; keep the node float with `--float-nodes`";
         let data = float(1).ok_or_else(|| node_error(node, format!("its weights {hint}")))?;
@@ -277,7 +321,7 @@ impl<'a> Lower<'a> {
         let mean = means.map(|means| expected_input(node, &shape, means));
         let mean = mean.as_ref().map(|f| f as &dyn Fn(usize, usize) -> f64);
         let source = self.source.value(weights_id).source_scale.as_ref();
-        let inputs = weights::Inputs { weights: data, bias, channels, x, y, mean };
+        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, mean };
         let quantized = match source {
             Some(source) => weights::adopt(&inputs, source),
             None => weights::quantize(&inputs),

@@ -18,6 +18,7 @@ mod port_types;
 mod tests;
 mod verify;
 mod weights;
+mod width;
 
 pub use adopt::adopt;
 pub use calibrate::{CalibrateOptions, Ranges, calibrate};
@@ -26,6 +27,7 @@ pub use dequantize::dequantized;
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
 pub use port_types::with_port_types;
 pub use verify::verify;
+pub use width::Width;
 
 use crate::execute::ExecuteError;
 use crate::ir::Graph;
@@ -55,11 +57,12 @@ impl Quantization {
 
 /// A graph in which every value has its stored type.
 ///
-/// `graph.values[i].dtype` is `I8` (with `quantization[i]`), `I32` (biases, scale `x * w[c]`) or `F32` (the value stays
-/// float). Weights of int8 nodes are `Tensor::I8`, their biases `Tensor::I32` (always present, zero point *not* folded).
+/// `graph.values[i].dtype` is `I8` or `I16` (with `quantization[i]`; zero point 0 for `I16`), `I32` (biases, scale
+/// `x * w[c]`) or `F32` (the value stays float). Weights of int8 and int16 nodes are `Tensor::I8`, their biases `Tensor::I32`
+/// (always present, zero point *not* folded); int16 nodes that came quantized may have `Tensor::I64`.
 /// Where precision changes, `Quantize`, `Dequantize` and `Requantize` nodes stand. The operands of a concatenation, and
 /// input and output of pooling, pad, slice, reshape and transpose, share their quantization. Softmax outputs have scale
-/// 1/256 and zero point -128. int8 `Unary` nodes become 256-entry tables at emission.
+/// 1/256 and zero point -128; int16 ones, sigmoids and hyperbolic tangents have scale 1/32768. int8 `Unary` nodes become 256-entry tables at emission.
 ///
 /// Values that the float graph had keep their ids; new ones follow.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Scales and zero points.
 
-use super::{Quantization, Range};
+use super::{Quantization, Range, Width};
+use crate::ir::{Op, Unary};
 
 /// Smallest and largest stored int8 value.
 const STORED: (f64, f64) = (-128.0, 127.0);
@@ -19,15 +20,52 @@ pub fn activation(range: Range) -> Quantization {
     Quantization::per_tensor(scale, zero_point as i32)
 }
 
+/// Symmetric int16 for `range`.
+pub fn activation16(range: Range) -> Quantization {
+    let largest = f64::from(range.max.max(-range.min));
+    let scale = (largest / Width::I16.stored().1) as f32;
+    let is_signal = largest >= SMALLEST_WIDTH && scale >= f32::MIN_POSITIVE;
+    Quantization::per_tensor(if is_signal { scale } else { 1.0 }, 0)
+}
+
+/// [`activation`] or [`activation16`].
+pub fn of_width(range: Range, width: Width) -> Quantization {
+    match width {
+        Width::I8 => activation(range),
+        Width::I16 => activation16(range),
+    }
+}
+
 /// The quantization that a softmax output always has.
 pub fn softmax() -> Quantization {
     Quantization::per_tensor(1.0 / 256.0, -128)
 }
 
+/// The quantization of what `op` writes, if the kernel leaves no choice.
+pub fn fixed(op: &Op, width: Width) -> Option<Quantization> {
+    match (op, width) {
+        (Op::Softmax { .. }, Width::I8) => Some(softmax()),
+        (Op::Softmax { .. } | Op::Unary(Unary::Sigmoid | Unary::Tanh), Width::I16) => {
+            Some(Quantization::per_tensor(1.0 / 32768.0, 0))
+        }
+        _ => None,
+    }
+}
+
 /// Nearest stored value, halves away from zero.
 pub fn quantize(x: f32, q: &Quantization) -> i8 {
+    nearest(x, q, Width::I8) as i8
+}
+
+/// As [`quantize`], of an int16.
+pub fn quantize16(x: f32, q: &Quantization) -> i16 {
+    nearest(x, q, Width::I16) as i16
+}
+
+fn nearest(x: f32, q: &Quantization, width: Width) -> f64 {
     let stored = (f64::from(x) / f64::from(q.scale())).round() + f64::from(q.zero_point);
-    stored.clamp(STORED.0, STORED.1) as i8
+    let (low, high) = width.stored();
+    stored.clamp(low, high)
 }
 
 #[cfg(test)]
@@ -48,6 +86,13 @@ mod tests {
     #[test]
     fn a_constant_zero_has_parameters() {
         assert_eq!(activation(Range { min: 0.0, max: 0.0 }), Quantization::per_tensor(1.0, 0));
+    }
+
+    #[test]
+    fn int16_is_symmetric() {
+        let q = activation16(Range { min: -2.0, max: 0.5 });
+        assert_eq!((quantize16(-2.0, &q), quantize16(0.0, &q), q.zero_point), (-32767, 0, 0));
+        assert_eq!(activation16(Range { min: 0.0, max: 0.0 }), Quantization::per_tensor(1.0, 0));
     }
 
     #[test]

@@ -195,6 +195,63 @@ fn a_float_node_stands_between_conversions() {
 }
 
 #[test]
+fn int16_nodes_stand_between_requantizations() {
+    let mut b = Builder::default();
+    let x = b.input(&[1, 4, 4, 3]);
+    let a = b.conv(x, 0.5, 3);
+    let m = b.conv(a, 0.5, 3);
+    let y = b.conv(m, 0.5, 3);
+    let graph = b.output(y);
+    let options = |patterns: &[&str]| QuantizeOptions {
+        int16_nodes: patterns.iter().map(|p| (*p).into()).collect(),
+        ..QuantizeOptions::default()
+    };
+    let quant = lowered(&graph, &options(&["*1"]));
+    assert_eq!(ops(&quant), ["conv2d", "requantize", "conv2d", "requantize", "conv2d"]);
+    let wide = quant.graph.nodes[2].inputs[0];
+    for value in [wide, m] {
+        assert_eq!((quant.graph.value(value).dtype, of(&quant, value).zero_point), (DType::I16, 0));
+    }
+    assert_eq!(quant.graph.value(y).dtype, DType::I8);
+    assert!(of(&quant, m).scale() < of(&quant, y).scale());
+    let error = quantize(&graph, &calibrated(&graph), &options(&["nothing"])).unwrap_err().to_string();
+    assert!(error.starts_with("no node is called `nothing`"), "{error}");
+}
+
+#[test]
+fn a_whole_network_of_int16_has_ports_of_that_type() {
+    let mut b = Builder::default();
+    let x = b.input(&[1, 6]);
+    let s = b.node(Op::Unary(Unary::Sigmoid), &[x], &[1, 6]);
+    let both = b.concat(&[s, x]);
+    let soft = b.node(Op::Softmax { axis: 1 }, &[both], &[1, 12]);
+    let options = QuantizeOptions { activations: Width::I16, ..QuantizeOptions::default() };
+    let quant = lowered(&b.output(soft), &options);
+    assert_eq!(ops(&quant), ["unary", "requantize", "concat", "softmax"]);
+    for value in [x, s, both, soft] {
+        assert_eq!(quant.graph.value(value).dtype, DType::I16);
+    }
+    for value in [s, soft] {
+        assert_eq!(*of(&quant, value), Quantization::per_tensor(1.0 / 32768.0, 0));
+    }
+    assert_eq!(of(&quant, both), of(&quant, x));
+}
+
+#[test]
+fn int16_clips_nothing() {
+    let mut b = Builder::default();
+    let x = b.input(&[1, 4, 4, 3]);
+    let y = b.conv(x, 0.5, 3);
+    let graph = b.output(y);
+    let ranges = calibrated(&graph);
+    let seen = ranges.seen[y.0].unwrap();
+    let options = QuantizeOptions { activations: Width::I16, ..QuantizeOptions::default() };
+    let quant = quantize(&graph, &ranges, &options).unwrap();
+    let reach = of(&quant, y).scale() * 32767.0;
+    assert!((reach - seen.max.max(-seen.min)).abs() < 1e-3 * reach);
+}
+
+#[test]
 fn float_ports_are_converted_inside() {
     let mut b = Builder::default();
     let x = b.input(&[1, 4, 4, 3]);

@@ -1,7 +1,7 @@
 //! Checks every promise of `QuantGraph`.
 
 use super::groups::{data_operands, shares};
-use super::{QuantGraph, Quantization, QuantizeError, params};
+use super::{QuantGraph, Quantization, QuantizeError, Width, params};
 use crate::ir::{DType, Node, Op, Tensor, ValueId};
 
 /// Checks every promise that [`QuantGraph`] makes; an error is a bug of the converter.
@@ -23,12 +23,12 @@ fn broken(at: &str, what: impl Into<String>) -> QuantizeError {
     QuantizeError::Broken { at: at.into(), what: what.into() }
 }
 
-/// A value in the arena: int8 with one scale, or float without.
+/// A value in the arena: int8 or int16 with one scale, or float without.
 fn check_value(quant: &QuantGraph, id: ValueId) -> Result<(), QuantizeError> {
     let value = quant.graph.value(id);
     match (value.dtype, &quant.quantization[id.0]) {
         (DType::F32, None) => Ok(()),
-        (DType::I8, Some(q)) => check_per_tensor(&value.name, q),
+        (DType::I8 | DType::I16, Some(q)) => check_per_tensor(&value.name, q, value.dtype),
         (dtype, q) => Err(broken(&value.name, format!("{dtype:?} with quantization {q:?}"))),
     }
 }
@@ -37,9 +37,11 @@ fn check_scale(at: &str, scale: f32) -> Result<(), QuantizeError> {
     if scale.is_finite() && scale > 0.0 { Ok(()) } else { Err(broken(at, format!("scale {scale}"))) }
 }
 
-fn check_per_tensor(at: &str, q: &Quantization) -> Result<(), QuantizeError> {
-    if q.scales.len() != 1 || q.axis.is_some() || !(-128..=127).contains(&q.zero_point) {
-        return Err(broken(at, format!("an int8 value needs one scale and an int8 zero point, got {q:?}")));
+fn check_per_tensor(at: &str, q: &Quantization, dtype: DType) -> Result<(), QuantizeError> {
+    let zero_points = if dtype == DType::I16 { 0..=0 } else { -128..=127 };
+    if q.scales.len() != 1 || q.axis.is_some() || !zero_points.contains(&q.zero_point) {
+        let what = format!("an {dtype:?} value needs one scale and a zero point in {zero_points:?}, got {q:?}");
+        return Err(broken(at, what));
     }
     check_scale(at, q.scale())
 }
@@ -47,31 +49,31 @@ fn check_per_tensor(at: &str, q: &Quantization) -> Result<(), QuantizeError> {
 fn check_node(quant: &QuantGraph, node: &Node) -> Result<(), QuantizeError> {
     let graph = &quant.graph;
     let dtype = |id: ValueId| graph.value(id).dtype;
-    let (reads, writes) = match node.op {
-        Op::Quantize => (DType::F32, DType::I8),
-        Op::Dequantize => (DType::I8, DType::F32),
-        Op::Requantize => (DType::I8, DType::I8),
-        _ => (dtype(node.output), dtype(node.output)),
+    let is_integer = |dtype: DType| Width::of(dtype).is_some();
+    let allowed = |reads: DType, writes: DType| match node.op {
+        Op::Quantize => reads == DType::F32 && is_integer(writes),
+        Op::Dequantize => is_integer(reads) && writes == DType::F32,
+        Op::Requantize => is_integer(reads) && is_integer(writes),
+        _ => reads == writes,
     };
-    if dtype(node.output) != writes {
-        return Err(broken(&node.name, format!("writes {:?} instead of {writes:?}", dtype(node.output))));
-    }
     let y = quant.quantization[node.output.0].as_ref();
     for &operand in data_operands(node) {
         let name = &graph.value(operand).name;
-        if dtype(operand) != reads {
-            return Err(broken(&node.name, format!("reads `{name}` as {:?} instead of {reads:?}", dtype(operand))));
+        let (reads, writes) = (dtype(operand), dtype(node.output));
+        if !allowed(reads, writes) {
+            return Err(broken(&node.name, format!("reads `{name}` as {reads:?} and writes {writes:?}")));
         }
         let x = quant.quantization[operand.0].as_ref();
-        if let (Some(x), DType::I8) = (x, reads) {
-            check_per_tensor(name, x)?;
+        if let (Some(x), true) = (x, is_integer(reads)) {
+            check_per_tensor(name, x, reads)?;
         }
         if shares(&node.op) && x != y {
             return Err(broken(&node.name, format!("operand `{name}` has {x:?}, the result {y:?}")));
         }
     }
+    let fixed = Width::of(dtype(node.output)).and_then(|width| params::fixed(&node.op, width));
     match (&node.op, y) {
-        (Op::Softmax { .. }, Some(y)) if *y != params::softmax() => Err(broken(&node.name, format!("writes {y:?}"))),
+        (_, Some(y)) if fixed.is_some_and(|fixed| fixed != *y) => Err(broken(&node.name, format!("writes {y:?}"))),
         (Op::Conv2d { .. } | Op::FullyConnected { .. }, Some(_)) => check_weights(quant, node),
         _ => Ok(()),
     }

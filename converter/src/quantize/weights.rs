@@ -1,6 +1,6 @@
 //! int8 weights and int32 biases.
 
-use super::Quantization;
+use super::{Quantization, Width};
 use crate::ir::SourceScale;
 
 /// Largest stored weight: symmetric, so that negation cannot overflow.
@@ -35,6 +35,8 @@ pub struct Inputs<'a> {
     pub x: &'a Quantization,
     /// Quantization of the node's output.
     pub y: &'a Quantization,
+    /// Of input and output.
+    pub width: Width,
     /// Expected input for weight `k` of channel `c`, for bias correction.
     pub mean: Option<&'a dyn Fn(usize, usize) -> f64>,
 }
@@ -93,8 +95,7 @@ pub fn adopt(input: &Inputs, source: &SourceScale) -> Result<Weights, String> {
             scale
         };
         let bias = (bias / (x_scale * scale)).round();
-        let reach: f64 = stored.iter().map(|&q| f64::from(q).abs() * 255.0).sum::<f64>() + bias.abs();
-        if !reach.is_finite() || reach > f64::from(i32::MAX) {
+        if !fits(&stored, bias, input.width) {
             return Err(format!("sums of channel {c} may exceed 32 bits: re-quantize it with a larger weight scale"));
         }
         if x_scale * scale / y_scale >= f64::from(1 << 30) {
@@ -123,9 +124,7 @@ fn channel(input: &Inputs, c: usize, weights: &[f32], bias: f64) -> Result<(f32,
             None => 0.0,
         };
         let corrected = ((bias - error) / (x_scale * f64::from(scale))).round();
-        // The accumulator before the zero point is subtracted, and after: neither may overflow.
-        let reach: f64 = stored.iter().map(|&q| f64::from(q).abs() * 255.0).sum::<f64>() + corrected.abs();
-        if reach <= f64::from(i32::MAX) {
+        if fits(&stored, corrected, input.width) {
             let multiplier = x_scale * f64::from(scale) / y_scale;
             if multiplier >= f64::from(1 << 30) {
                 return Err(format!(
@@ -135,8 +134,19 @@ fn channel(input: &Inputs, c: usize, weights: &[f32], bias: f64) -> Result<(f32,
             }
             return Ok((scale, stored, corrected as i32));
         }
-        scale *= (reach / f64::from(i32::MAX)).max(1.01) as f32;
+        let excess = (reach(&stored, corrected, input.width) / input.width.largest_sum()).max(1.01);
+        scale *= excess as f32;
     }
+}
+
+/// Largest magnitude of a sum: the accumulator before the zero point is subtracted, and after.
+fn reach(stored: &[i8], bias: f64, width: Width) -> f64 {
+    stored.iter().map(|&q| f64::from(q).abs() * width.reach()).sum::<f64>() + bias.abs()
+}
+
+/// True if neither a sum nor the bias, of 32 bits, overflows.
+fn fits(stored: &[i8], bias: f64, width: Width) -> bool {
+    bias.abs() <= f64::from(i32::MAX) && reach(stored, bias, width) <= width.largest_sum()
 }
 
 fn store(weight: f32, scale: f32) -> i8 {
@@ -168,7 +178,7 @@ mod tests {
 
     fn quantized(weights: &[f32], bias: &[f32], channels: usize, x: f32, y: f32) -> Weights {
         let (x, y) = (Quantization::per_tensor(x, 3), Quantization::per_tensor(y, -5));
-        quantize(&Inputs { weights, bias, channels, x: &x, y: &y, mean: None }).unwrap()
+        quantize(&Inputs { weights, bias, channels, x: &x, y: &y, width: Width::I8, mean: None }).unwrap()
     }
 
     #[test]
@@ -206,7 +216,7 @@ mod tests {
     #[test]
     fn broken_or_unrepresentable_channels_are_named() {
         let (x, y) = (Quantization::per_tensor(1.0, 0), Quantization::per_tensor(1e-20, 0));
-        let with = |weights| Inputs { weights, bias: &[], channels: 2, x: &x, y: &y, mean: None };
+        let with = |weights| Inputs { weights, bias: &[], channels: 2, x: &x, y: &y, width: Width::I8, mean: None };
         assert!(quantize(&with(&[1.0, f32::NAN])).unwrap_err().starts_with("a weight or bias is NaN"));
         assert!(quantize(&with(&[1.0, 1.0])).unwrap_err().contains("--float-nodes"));
     }
@@ -216,8 +226,16 @@ mod tests {
         let (x, y) = (Quantization::per_tensor(0.01, 0), Quantization::per_tensor(0.01, 0));
         let weights = [1.0, 0.3337, -0.1212];
         let mean = |_, k: usize| [1.0, 2.0, 3.0][k];
-        let w = quantize(&Inputs { weights: &weights, bias: &[0.1], channels: 1, x: &x, y: &y, mean: Some(&mean) })
-            .unwrap();
+        let w = quantize(&Inputs {
+            weights: &weights,
+            bias: &[0.1],
+            channels: 1,
+            x: &x,
+            y: &y,
+            width: Width::I8,
+            mean: Some(&mean),
+        })
+        .unwrap();
         let sum: f64 = (0..3).map(|k| f64::from(w.weights[k]) * f64::from(w.scales[0]) * mean(0, k)).sum();
         let got = sum + f64::from(w.bias[0]) * f64::from(w.bias_scales[0]);
         let expected: f64 = 0.1 + (0..3).map(|k| f64::from(weights[k]) * mean(0, k)).sum::<f64>();

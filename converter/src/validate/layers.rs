@@ -65,7 +65,9 @@ pub fn compare_file(
         let mut look = |index: usize, _: &_, arena: &[u8]| {
             for m in matches.iter_mut().filter(|m| m.instruction == index) {
                 let (Some(bytes), Some(float)) = (arena.get(m.range.clone()), float.get(&m.value)) else { continue };
-                read(m.scale, m.zero_point, bytes).zip(float).for_each(|(got, &reference)| m.sums.add(reference, got));
+                read(m.scale, m.zero_point, bytes.len() / float.len().max(1), bytes)
+                    .zip(float)
+                    .for_each(|(got, &reference)| m.sums.add(reference, got));
             }
         };
         runner.run_observed(sample, &mut look).map_err(EvaluateError::from)?;
@@ -74,10 +76,12 @@ pub fn compare_file(
     Ok(matches.into_iter().map(|m| layer(&summary, m)).collect())
 }
 
-/// Stored bytes as real values.
-fn read(scale: f32, zero_point: i32, bytes: &[u8]) -> Box<dyn Iterator<Item = f32> + '_> {
+/// Stored bytes as real values: float32 if there is no scale, else integers of `element` bytes.
+fn read(scale: f32, zero_point: i32, element: usize, bytes: &[u8]) -> Box<dyn Iterator<Item = f32> + '_> {
     if scale == 0.0 {
         Box::new(bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)))
+    } else if element == 2 {
+        Box::new(bytes.as_chunks::<2>().0.iter().map(move |c| scale * f32::from(i16::from_le_bytes(*c))))
     } else {
         Box::new(bytes.iter().map(move |&b| scale * (i32::from(b as i8) - zero_point) as f32))
     }
@@ -107,8 +111,9 @@ fn find_matches(graph: &Graph, summary: &Summary) -> Result<Vec<Match>, LayersEr
         let (Some(scale), Some(zero_point)) = (last.scale, last.zero_point) else { continue };
         let start = parts.iter().map(|i| i.writes[0]).min().unwrap_or(0) as usize;
         let end = parts.iter().map(|i| i.writes[1]).max().unwrap_or(0) as usize;
-        let element = if scale == 0.0 { 4 } else { 1 };
-        if end.saturating_sub(start) == graph.value(node.output).elements() * element {
+        let elements = graph.value(node.output).elements();
+        let widths: &[usize] = if scale == 0.0 { &[4] } else { &[1, 2] };
+        if widths.iter().any(|width| end.saturating_sub(start) == elements * width) {
             let (value, instruction, range) = (node.output, last.index, start..end);
             matches.push(Match { value, instruction, range, scale, zero_point, sums: Sums::default() });
         }
@@ -122,8 +127,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn int8_and_float_bytes_are_read() {
-        assert_eq!(read(0.5, -128, &[0x80, 0x7f]).collect::<Vec<_>>(), [0.0, 127.5]);
-        assert_eq!(read(0.0, 0, &1.5f32.to_le_bytes()).collect::<Vec<_>>(), [1.5]);
+    fn stored_bytes_are_read() {
+        assert_eq!(read(0.5, -128, 1, &[0x80, 0x7f]).collect::<Vec<_>>(), [0.0, 127.5]);
+        assert_eq!(read(0.5, 0, 2, &[0x00, 0x80, 0x01, 0x00]).collect::<Vec<_>>(), [-16384.0, 0.5]);
+        assert_eq!(read(0.0, 0, 4, &1.5f32.to_le_bytes()).collect::<Vec<_>>(), [1.5]);
     }
 }

@@ -128,3 +128,39 @@ fn expect_equal(pairs: &[(&Board, &Golden)]) {
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
+
+/// Networks with int16 activations, from `tests/tflite_int16`, and how many inputs each has.
+const INT16: [(&str, usize); 9] = [
+    ("arithmetic", 2),
+    ("bias32", 1),
+    ("conv", 1),
+    ("float_ports", 1),
+    ("functions", 1),
+    ("mixed", 1),
+    ("movement", 1),
+    ("steep", 1),
+    ("wide", 1),
+];
+
+#[test]
+fn int16_networks_give_the_bytes_of_tensorflow_lite() {
+    let boards = boards(Some(&[CORTEX_M4, CORTEX_M0PLUS]));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tflite_int16");
+    let golden = |&(name, inputs): &(&'static str, usize)| {
+        let source = std::fs::read(folder.join(format!("{name}.tflite"))).unwrap();
+        let built = build(&source, &BuildOptions::default(), &mut |_| Ok(Dataset::default()), &mut |_| {});
+        let blob = built.unwrap_or_else(|e| panic!("{name}: {e}")).emitted.bytes;
+        let expected = outputs(&folder.join(format!("{name}.out.npy")));
+        let inputs: Vec<npy::Array> =
+            (0..inputs).map(|i| npy::read(&folder.join(format!("{name}.in{i}.npy")))).collect();
+        let sample = |i: usize| inputs.iter().flat_map(|array| array.sample(i)).copied().collect();
+        let samples = (0..expected.len()).map(sample).collect();
+        Golden { name, blob, samples, expected, sequence: None }
+    };
+    for board in &boards {
+        for golden in INT16.iter().map(golden) {
+            verdict(board, &golden).unwrap_or_else(|error| panic!("{} on {}: {error}", golden.name, board.name));
+            eprintln!("{} on {}: {} samples equal", golden.name, board.name, golden.samples.len());
+        }
+    }
+}

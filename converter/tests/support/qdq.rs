@@ -79,6 +79,7 @@ impl Net {
             DataType::Int8 => (v as i8).to_le_bytes().to_vec(),
             DataType::Uint8 => vec![v as u8],
             DataType::Int16 => (v as i16).to_le_bytes().to_vec(),
+            DataType::Uint16 => (v as u16).to_le_bytes().to_vec(),
             DataType::Int32 => (v as i32).to_le_bytes().to_vec(),
             other => panic!("{other:?}"),
         };
@@ -156,6 +157,7 @@ fn read(tensor: &pb::TensorProto) -> T {
         DataType::Float => raw.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b).into()).collect(),
         DataType::Int32 => raw.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b).into()).collect(),
         DataType::Int16 => raw.as_chunks().0.iter().map(|b| i16::from_le_bytes(*b).into()).collect(),
+        DataType::Uint16 => raw.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b).into()).collect(),
         DataType::Int8 => raw.iter().map(|&b| (b as i8).into()).collect(),
         _ => raw.iter().map(|&b| b.into()).collect(),
     };
@@ -175,7 +177,12 @@ fn real(shape: Vec<usize>, data: Vec<f64>) -> T {
 }
 
 fn quantize(x: &T, s: &T, z: &T) -> T {
-    let (low, high) = if z.kind == DataType::Uint8 { (0.0, 255.0) } else { (-128.0, 127.0) };
+    let (low, high) = match z.kind {
+        DataType::Uint8 => (0.0, 255.0),
+        DataType::Int16 => (-32768.0, 32767.0),
+        DataType::Uint16 => (0.0, 65535.0),
+        _ => (-128.0, 127.0),
+    };
     let store = |&v: &f64| ((v / s.data[0]).round_ties_even() + z.data[0]).clamp(low, high);
     T { shape: x.shape.clone(), data: x.data.iter().map(store).collect(), kind: z.kind }
 }

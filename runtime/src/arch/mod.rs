@@ -23,13 +23,14 @@ mod tiles;
 
 #[cfg(kernel_arm_dsp)]
 pub(crate) use arm_dsp::{
-    add_tflite, convolve_block, convolve_quad, fully_connect, widen_patch, widen_rows, widen_strip,
+    add_tflite, convolve_block, convolve_quad, dot_pair_i16, fully_connect, widen_patch, widen_rows, widen_strip,
 };
 #[cfg(any(kernel_arm_dsp, kernel_armv7m))]
 pub(crate) use arm_tiles::{convolve_tiles, transform_inputs};
 pub(crate) use channel::{Channel, ShiftBase, Store};
-pub(crate) use portable::multiply_add_offset_i8;
 pub(crate) use portable::sum_tiles;
+#[cfg(not(kernel_arm_dsp))]
+pub(crate) use portable::dot_pair_i16;
 #[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 pub(crate) use portable::{add_tflite, convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
 #[cfg(not(kernel_thumb))]
@@ -37,6 +38,7 @@ pub(crate) use portable::{clear_patch, dot_patches};
 pub(crate) use portable::{convolve_strips, dot_quad, dot_strips};
 #[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
 pub(crate) use portable::{convolve_tiles, transform_inputs};
+pub(crate) use portable::{multiply_add_i16, multiply_add_offset_i8};
 #[cfg(kernel_thumb)]
 pub(crate) use thumb::{
     add_tflite, clear_patch, convolve_block, convolve_quad, dot_patches, fully_connect, widen_patch, widen_rows,

@@ -193,6 +193,25 @@ pub(crate) fn multiply_add_offset_i8(acc: &mut [i32], x: &[i8], w: &[i8], x_zero
     }
 }
 
+/// `[sum(x * a), sum(x * b)]` over the shortest of the three; exact up to 511 elements.
+#[inline]
+pub(crate) fn dot_pair_i16(x: &[i16], a: &[i8], b: &[i8]) -> [i32; 2] {
+    let product = |x: i16, w: i8| i32::from(x).wrapping_mul(w.into());
+    let mut sums = [0i32; 2];
+    for ((&x, &a), &b) in x.iter().zip(a).zip(b) {
+        sums = [sums[0].wrapping_add(product(x, a)), sums[1].wrapping_add(product(x, b))];
+    }
+    sums
+}
+
+/// `sums += x * w`, element by element.
+#[inline]
+pub(crate) fn multiply_add_i16(sums: &mut [i32], x: &[i16], w: &[i8]) {
+    for (sum, (&x, &w)) in sums.iter_mut().zip(x.iter().zip(w)) {
+        *sum = sum.wrapping_add(i32::from(x).wrapping_mul(w.into()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,5 +305,15 @@ mod tests {
         let mut acc = [10, 20, 30];
         multiply_add_offset_i8(&mut acc, &[1, 2, 3], &[4, -5, 6], 1);
         assert_eq!(acc, [10, 15, 42]);
+    }
+
+    #[test]
+    fn pairs_of_rows_are_multiplied_up_to_the_shortest() {
+        let x: [i16; 9] = core::array::from_fn(|i| (i as i16 - 4) * 8000);
+        let (a, b): ([i8; 9], [i8; 12]) = (core::array::from_fn(|i| i as i8 * 20), [i8::MIN; 12]);
+        let sum = |w: &[i8]| x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum::<i32>();
+        assert_eq!(dot_pair_i16(&x, &a, &b), [sum(&a), sum(&b)]);
+        assert_eq!(dot_pair_i16(&x, &a, &b[..7]), [sum(&a[..7]), sum(&b[..7])]);
+        assert_eq!(dot_pair_i16(&x, &[], &b), [0, 0]);
     }
 }

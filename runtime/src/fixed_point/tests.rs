@@ -128,3 +128,32 @@ proptest! {
         prop_assert!((back / real - 1.0).abs() <= 0.5f64.powi(31));
     }
 }
+
+fn exactly(acc: i64, multiplier: i32, shift: i8) -> i128 {
+    let down = 31 - i32::from(shift);
+    (i128::from(acc) * i128::from(multiplier) + (1 << (down - 1))) >> down
+}
+
+proptest! {
+    #[test]
+    fn wide_sums_are_rounded_once(acc in -(1i64 << 46)..1 << 46, multiplier in 0..=i32::MAX, shift in -31i8..=14) {
+        let limits = (i128::from(i32::MIN), i128::from(i32::MAX));
+        let expected = exactly(acc, multiplier, shift).clamp(limits.0, limits.1) as i32;
+        prop_assert_eq!(requantize_wide(acc, multiplier, shift, Rounding::Single), expected);
+    }
+
+    #[test]
+    fn wide_sums_of_32_bits_are_as_narrow_ones(acc: i32, multiplier in 0..=i32::MAX, shift in -31i8..=14) {
+        for rounding in [Rounding::Single, Rounding::Tflite] {
+            let narrow = requantize(acc, multiplier, shift, rounding);
+            prop_assert_eq!(requantize_wide(acc.into(), multiplier, shift, rounding), narrow);
+        }
+    }
+
+    #[test]
+    fn reduced_factors_have_sixteen_bits(acc in -(1i64 << 46)..1 << 46, multiplier in 1 << 30..=i32::MAX, shift in -31i8..=7) {
+        let factor = ((i64::from(multiplier) + (1 << 15)) >> 16).min(0x7fff) as i32;
+        let expected = exactly(acc, factor << 16, shift) as i32;
+        prop_assert_eq!(requantize_reduced(acc, multiplier, shift), expected);
+    }
+}

@@ -7,6 +7,7 @@
 mod convolution;
 mod elementwise;
 mod float;
+mod int16;
 mod lstm;
 mod movement;
 mod requantize;
@@ -15,6 +16,7 @@ mod winograd;
 pub use convolution::*;
 pub use elementwise::*;
 pub use float::*;
+pub use int16::*;
 pub use lstm::*;
 pub use movement::*;
 pub use requantize::*;
@@ -186,6 +188,22 @@ pub enum Instruction {
     Sub(Add),
     LstmF32(LstmF32),
     Conv2dWinograd(Conv2dWinograd),
+    Conv2dI16(Conv2dI16),
+    DepthwiseConv2dI16(DepthwiseConv2dI16),
+    FullyConnectedI16(FullyConnectedI16),
+    AddI16(AddI16),
+    MulI16(MulI16),
+    AveragePool2dI16(Pool2dI16),
+    MaxPool2dI16(Pool2dI16),
+    MeanI16(MeanI16),
+    SoftmaxI16(SoftmaxI16),
+    LookupI16(LookupI16),
+    SigmoidI16(SigmoidI16),
+    RescaleI16(RescaleI16),
+    WidenI8(WidenI8),
+    NarrowI16(NarrowI16),
+    QuantizeI16(QuantizeI16),
+    DequantizeI16(DequantizeI16),
 }
 
 impl Instruction {
@@ -221,6 +239,22 @@ impl Instruction {
             Self::Sub(_) => "sub",
             Self::LstmF32(_) => "lstm_f32",
             Self::Conv2dWinograd(_) => "conv2d_winograd",
+            Self::Conv2dI16(_) => "conv2d_i16",
+            Self::DepthwiseConv2dI16(_) => "depthwise_conv2d_i16",
+            Self::FullyConnectedI16(_) => "fully_connected_i16",
+            Self::AddI16(_) => "add_i16",
+            Self::MulI16(_) => "mul_i16",
+            Self::AveragePool2dI16(_) => "average_pool2d_i16",
+            Self::MaxPool2dI16(_) => "max_pool2d_i16",
+            Self::MeanI16(_) => "mean_i16",
+            Self::SoftmaxI16(_) => "softmax_i16",
+            Self::LookupI16(_) => "lookup_i16",
+            Self::SigmoidI16(_) => "sigmoid_i16",
+            Self::RescaleI16(_) => "rescale_i16",
+            Self::WidenI8(_) => "widen_i8",
+            Self::NarrowI16(_) => "narrow_i16",
+            Self::QuantizeI16(_) => "quantize_i16",
+            Self::DequantizeI16(_) => "dequantize_i16",
         }
     }
 }

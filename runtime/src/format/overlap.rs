@@ -5,7 +5,9 @@
 //! start [`Distances::below`] bytes or more before the input, with [`RowOrder::BottomUp`] [`Distances::above`] bytes or
 //! more behind it. The converter plans with these distances, and [`Model::load`](crate::Model::load) checks them.
 
-use super::instruction::{Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc, RowOrder, Window};
+use super::instruction::{
+    Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, RowOrder, Window,
+};
 
 /// Least distances between the first bytes of input and output, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,31 @@ impl DepthwiseConv2d {
             Distances { step, ..rows(window, x, y, 0) }
         }
     }
+}
+
+impl Conv2dI16 {
+    /// Distances for its pixels, as if they were computed in rows. Shapes and window must have been checked.
+    pub fn distances(&self) -> Distances {
+        if self.groups != 1 {
+            // The first group writes while the next one's channels are still to be read.
+            let bytes = |shape: Hwc| 2 * i64::from(shape.h) * i64::from(shape.w) * i64::from(shape.c);
+            return Distances { below: bytes(self.y_shape), above: bytes(self.x_shape), step: 2 };
+        }
+        words(rows(&self.window, self.x_shape, self.y_shape, 0))
+    }
+}
+
+impl DepthwiseConv2dI16 {
+    /// Distances for its rows. Shapes and window must have been checked.
+    pub fn distances(&self) -> Distances {
+        words(rows(&self.window, self.x_shape, self.y_shape, 0))
+    }
+}
+
+/// Of elements of two bytes.
+fn words(elements: Distances) -> Distances {
+    let Distances { below, above, step } = elements;
+    Distances { below: 2 * below, above: 2 * above, step: 2 * step }
 }
 
 /// Blocks of pixels that read the pixels which they replace. All bounds are linear, so the ends decide.

@@ -19,10 +19,10 @@ fn nhwc_port_reads_an_nchw_array() {
     let port = port(&[1, 2, 3, 2], &[0, 2, 3, 1], DType::I8, 1.0, 0);
     let mut arena = [0u8; 12];
     let source: Vec<i8> = (0..12).collect();
-    write_i8(&mut arena, &port, &source);
+    write_stored(&mut arena, &port, &source);
     assert_eq!(arena, [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]);
     let mut back = [0i8; 12];
-    read_i8(&arena, &port, &mut back);
+    read_stored(&arena, &port, &mut back);
     assert_eq!(back.as_slice(), source);
 }
 
@@ -62,4 +62,15 @@ fn quantize_rounds_half_away_from_zero_and_saturates() {
     assert_eq!(quantize_value(f32::NEG_INFINITY, 1.0, 127), -128);
     assert_eq!(quantize_value(f32::MAX, f32::MIN_POSITIVE, 0), 127);
     assert_eq!(quantize_value(f32::NAN, 1.0, -7), -7);
+}
+
+#[test]
+fn int16_port_quantizes_and_saturates() {
+    let port = port(&[2, 2], &[1, 0], DType::I16, 0.5, 0);
+    let mut arena = crate::Arena::<16>::new();
+    write_f32(arena.as_mut_slice(), &port, &[0.25, 1e9, -1e9, f32::NAN]);
+    assert_eq!(cast::<i16>(arena.as_mut_slice(), &port), [1, -32768, 32767, 0]);
+    let mut back = [0.0; 4];
+    read_f32(arena.as_mut_slice(), &port, &mut back);
+    assert_eq!(back, [0.5, 16383.5, -16384.0, 0.0]);
 }

@@ -59,7 +59,7 @@ pub(crate) fn average_pool2d(op: &Pool2d, x: &[i8], y: &mut [i8]) -> Option<()> 
 }
 
 /// `sum / count`, rounded to nearest, ties away from zero.
-fn divide_half_away(sum: i32, count: NonZeroU32) -> i32 {
+pub(crate) fn divide_half_away(sum: i32, count: NonZeroU32) -> i32 {
     let magnitude = sum.unsigned_abs().wrapping_add(count.get() / 2) / count;
     if sum < 0 { (magnitude as i32).wrapping_neg() } else { magnitude as i32 }
 }

@@ -110,6 +110,22 @@ kernels! {
     Sub = 26 in sub;
     #[cfg(feature = "f32")] LstmF32 = 27 in f32::lstm;
     Conv2dWinograd = 28 in conv2d_winograd with O;
+    Conv2dI16 = 29 in int16::conv2d;
+    DepthwiseConv2dI16 = 30 in int16::depthwise_conv2d;
+    FullyConnectedI16 = 31 in int16::fully_connected;
+    AddI16 = 32 in int16::add;
+    MulI16 = 33 in int16::mul;
+    AveragePool2dI16 = 34 in int16::average_pool2d;
+    MaxPool2dI16 = 35 in int16::max_pool2d;
+    MeanI16 = 36 in int16::mean;
+    SoftmaxI16 = 37 in int16::softmax;
+    LookupI16 = 38 in int16::lookup;
+    SigmoidI16 = 39 in int16::sigmoid;
+    RescaleI16 = 40 in int16::rescale;
+    WidenI8 = 41 in int16::widen;
+    NarrowI16 = 42 in int16::narrow;
+    QuantizeI16 = 43 in int16::quantize;
+    DequantizeI16 = 44 in int16::dequantize;
 }
 
 /// Every kernel that a checked instruction needs: its own, and those of rare forms.

@@ -11,12 +11,12 @@ const BLOCK: usize = 64;
 /// Where the operands of a binary kernel lie, and how the second one is broadcast.
 #[derive(Clone, Copy)]
 pub(crate) struct Operands {
-    a: Operand,
-    b: Operand,
-    y: u32,
-    len: u32,
-    b_len: u32,
-    b_inner: u32,
+    pub a: Operand,
+    pub b: Operand,
+    pub y: u32,
+    pub len: u32,
+    pub b_len: u32,
+    pub b_inner: u32,
 }
 
 impl From<&Binary> for Operands {

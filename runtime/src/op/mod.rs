@@ -13,6 +13,7 @@ pub mod dequantize;
 #[cfg(feature = "f32")]
 pub mod f32;
 pub mod fully_connected;
+pub mod int16;
 pub mod lookup;
 pub mod lstm;
 pub mod max_pool2d;

@@ -6,22 +6,27 @@ use crate::format::instruction::Quantize;
 const BLOCK: usize = 32;
 
 /// `clamp(round(x / scale) + zero_point, -128, 127)`, ties away from zero; NaN gives the zero point.
+#[inline]
+pub(crate) fn quantize_value(x: f32, scale: f32, zero_point: i8) -> i8 {
+    super::scales::store(round_ratio(x, scale), zero_point, i8::MIN, i8::MAX)
+}
+
+/// `round(x / scale)`, ties away from zero, saturated; NaN gives 0.
 ///
 /// Written without `libm`, so that a model with float inputs needs no feature.
 #[inline]
-pub(crate) fn quantize_value(x: f32, scale: f32, zero_point: i8) -> i8 {
+pub(crate) fn round_ratio(x: f32, scale: f32) -> i32 {
     let ratio = x / scale;
     // The cast truncates, saturates, and turns NaN into 0. From 2^23 on there is no fraction left to round.
     let truncated = ratio as i32;
     let fraction = ratio - truncated as f32;
-    let rounded = if fraction >= 0.5 {
+    if fraction >= 0.5 {
         truncated.saturating_add(1)
     } else if fraction <= -0.5 {
         truncated.saturating_sub(1)
     } else {
         truncated
-    };
-    super::scales::store(rounded, zero_point, i8::MIN, i8::MAX)
+    }
 }
 
 /// Float to int8: `y = clamp(round(x / scale) + zero_point, -128, 127)`.

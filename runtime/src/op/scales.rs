@@ -34,6 +34,36 @@ pub(crate) enum FactorTable<'m> {
     Packed(&'m [u32], i8),
 }
 
+impl FactorTable<'_> {
+    /// The factor of `channel`. `None` if there is no such channel.
+    #[inline]
+    pub fn get(&self, channel: usize) -> Option<Multiplier> {
+        match *self {
+            FactorTable::Packed(words, shift) => {
+                let word = *words.get(channel)?;
+                let multiplier = (word & 0x3fff_ffff | 0x4000_0000) as i32;
+                Some(Multiplier { multiplier, shift: shift.wrapping_sub((word >> 30) as i8) })
+            }
+            FactorTable::One(factor) => Some(factor),
+            FactorTable::Each(multipliers, shifts) => {
+                Some(Multiplier { multiplier: *multipliers.get(channel)?, shift: *shifts.get(channel)? })
+            }
+        }
+    }
+}
+
+/// Fetches the tables of `channels` channels.
+#[inline]
+pub(crate) fn factor_table<'m>(factors: Factors, channels: u32, memory: &Memory<'m, '_>) -> Option<FactorTable<'m>> {
+    Some(match factors {
+        Factors::One(factor) => FactorTable::One(factor),
+        Factors::Each { multipliers, shifts } => {
+            FactorTable::Each(memory.weights(multipliers, channels)?, memory.weights(shifts, channels)?)
+        }
+        Factors::Packed { words, shift } => FactorTable::Packed(memory.weights(words, channels)?, shift),
+    })
+}
+
 impl Scales<'_> {
     /// The channels from `first` on in the form that kernels read. `None` if there are too few, or one has no such form;
     /// see [`Channel`].
@@ -93,26 +123,11 @@ impl Scales<'_> {
         }
     }
 
-    #[inline]
-    fn factor(&self, channel: usize) -> Option<Multiplier> {
-        match self.factors {
-            FactorTable::Packed(words, shift) => {
-                let word = *words.get(channel)?;
-                let multiplier = (word & 0x3fff_ffff | 0x4000_0000) as i32;
-                Some(Multiplier { multiplier, shift: shift.wrapping_sub((word >> 30) as i8) })
-            }
-            FactorTable::One(factor) => Some(factor),
-            FactorTable::Each(multipliers, shifts) => {
-                Some(Multiplier { multiplier: *multipliers.get(channel)?, shift: *shifts.get(channel)? })
-            }
-        }
-    }
-
     /// The output of a sum that includes the bias, for any channel.
     #[cold]
     #[inline(never)]
     pub fn output(&self, channel: usize, sum: i32) -> i8 {
-        let scaled = self.factor(channel).unwrap_or(Multiplier::ZERO).apply(sum, self.rounding);
+        let scaled = self.factors.get(channel).unwrap_or(Multiplier::ZERO).apply(sum, self.rounding);
         store(scaled, self.y_zero_point, self.min, self.max)
     }
 
@@ -184,13 +199,7 @@ impl Requantize8 {
                 Biases::I32(offset) => BiasTable::I32(memory.weights(offset, channels)?),
                 Biases::I16(offset) => BiasTable::I16(memory.weights(offset, channels)?),
             },
-            factors: match self.factors {
-                Factors::One(factor) => FactorTable::One(factor),
-                Factors::Each { multipliers, shifts } => {
-                    FactorTable::Each(memory.weights(multipliers, channels)?, memory.weights(shifts, channels)?)
-                }
-                Factors::Packed { words, shift } => FactorTable::Packed(memory.weights(words, channels)?, shift),
-            },
+            factors: factor_table(self.factors, channels, memory)?,
             rounding: memory.rounding,
             y_zero_point: self.y_zero_point,
             min: self.min,

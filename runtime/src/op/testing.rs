@@ -205,6 +205,11 @@ impl Places {
         Self { x: x_at, scratch: end, y: y_at, arena: end + scratch }
     }
 
+    /// Bytes of arena that hold all.
+    pub fn arena_bytes(&self) -> u32 {
+        self.arena
+    }
+
     /// Puts `x` in its place, runs, and returns the output.
     pub fn run(&self, x: &[i8], scratch: u32, y: u32, f: impl FnOnce(&mut Split) -> Option<()>) -> Option<Vec<i8>> {
         let mut words = std::vec![0xa5a5_a5a5u32; self.arena.div_ceil(4) as usize];

@@ -18,9 +18,10 @@ mod at {
     pub const BIAS: u32 = 336;
     pub const FLOATS: u32 = 400;
     pub const HALVES: u32 = 656;
+    pub const POINTS: u32 = 784;
 }
 
-/// 256 bytes, 16 multipliers, 16 shifts, 16 biases, 64 floats, 64 halves.
+/// 256 bytes, 16 multipliers, 16 shifts, 16 biases, 64 floats, 64 halves, 513 points of a table.
 pub fn weights() -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..=255u8).map(|i| i.wrapping_mul(91)).collect();
     (0..16i32).for_each(|i| bytes.extend((0x4000_0000 + i * 0x0300_0000).to_le_bytes()));
@@ -28,6 +29,7 @@ pub fn weights() -> Vec<u8> {
     (0..16i32).for_each(|i| bytes.extend((i * 37 - 300).to_le_bytes()));
     (0..64).for_each(|i| bytes.extend((i as f32 * 0.125 - 4.0).to_le_bytes()));
     (0..64u16).for_each(|i| bytes.extend((0x3000 + i * 16).to_le_bytes()));
+    (0..513i16).for_each(|i| bytes.extend((i * 60 + 100).to_le_bytes()));
     bytes
 }
 
@@ -251,6 +253,102 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
     all.into_iter().chain(sub).collect()
 }
 
+/// One instruction of each int16 kind.
+pub fn int16(rounding: Rounding) -> Vec<Instruction> {
+    let (x, y, min, max) = (0, Y, -32000, 32000);
+    let reduced = rounding == Rounding::Tflite;
+    let requantize = |biases, factors| Requantize16 { biases, factors, reduced, min, max };
+    let binary =
+        BinaryI16 { a: Operand::Arena(0), b: Operand::Weights(at::POINTS), y, len: 48, b_len: 4, b_inner: 3, min, max };
+    let a_scale = Multiplier { shift: 0, ..SCALE };
+    let add = AddI16 { binary, subtract: reduced, left_shift: 15, a_scale, b_scale: SCALE, y_scale: SCALE };
+    let pool = Pool2dI16 {
+        x,
+        y,
+        x_shape: hwc(7, 6, 3),
+        y_shape: hwc(4, 3, 3),
+        window: WINDOW,
+        count_include_pad: true,
+        pad_bottom: 1,
+        pad_right: 1,
+        min,
+        max,
+    };
+    vec![
+        Instruction::Conv2dI16(Conv2dI16 {
+            x,
+            y,
+            x_shape: hwc(7, 5, 4),
+            y_shape: hwc(4, 3, 6),
+            window: WINDOW,
+            groups: 2,
+            weights: at::BYTES,
+            order: RowOrder::TopDown,
+            requantize: requantize(WideBiases::Int64(at::FLOATS), EACH),
+        }),
+        // Onto its own input.
+        Instruction::Conv2dI16(Conv2dI16 {
+            x: 128,
+            y: 64,
+            x_shape: hwc(3, 3, 8),
+            y_shape: hwc(3, 3, 8),
+            window: Window { kernel_h: 1, kernel_w: 1, stride_h: 1, stride_w: 1, pad_top: 0, pad_left: 0, ..WINDOW },
+            groups: 1,
+            weights: at::BYTES,
+            order: RowOrder::TopDown,
+            requantize: requantize(WideBiases::Zero, ONE),
+        }),
+        Instruction::DepthwiseConv2dI16(DepthwiseConv2dI16 {
+            x,
+            y,
+            x_shape: hwc(7, 5, 4),
+            y_shape: hwc(4, 3, 8),
+            window: WINDOW,
+            weights: at::BYTES,
+            order: RowOrder::BottomUp,
+            requantize: requantize(WideBiases::Zero, PACKED),
+        }),
+        Instruction::FullyConnectedI16(FullyConnectedI16 {
+            x,
+            y,
+            rows: 3,
+            in_n: 19,
+            out_n: 7,
+            weights: at::BYTES,
+            requantize: Requantize16 { reduced: false, ..requantize(WideBiases::Int32(at::BIAS), ONE) },
+        }),
+        Instruction::AddI16(add),
+        Instruction::MulI16(MulI16 { binary, scale: SCALE }),
+        Instruction::AveragePool2dI16(pool),
+        Instruction::MaxPool2dI16(Pool2dI16 { count_include_pad: false, ..pool }),
+        Instruction::MeanI16(MeanI16 { x, y, outer: 2, n: 9, inner: 5, min, max, scale: SCALE }),
+        Instruction::SoftmaxI16(SoftmaxI16 {
+            x,
+            y,
+            rows: 3,
+            depth: 10,
+            scale: SCALE,
+            exp_table: at::POINTS,
+            reciprocal_table: at::POINTS,
+        }),
+        Instruction::LookupI16(LookupI16 { x, y: x, len: 50, table: at::POINTS }),
+        Instruction::SigmoidI16(SigmoidI16 {
+            x,
+            y,
+            len: 50,
+            tanh: reduced,
+            multiplier: 20_000,
+            shift: 9,
+            table: at::POINTS,
+        }),
+        Instruction::RescaleI16(RescaleI16 { x, y, len: 50, positive: a_scale, negative: SCALE, min, max }),
+        Instruction::WidenI8(WidenI8 { x, y, len: 50, x_zero_point: 4, scale: Multiplier { shift: 5, ..SCALE } }),
+        Instruction::NarrowI16(NarrowI16 { x, y, len: 50, y_zero_point: -4, scale: SCALE }),
+        Instruction::QuantizeI16(QuantizeI16 { x, y, len: 30, scale: 0.25 }),
+        Instruction::DequantizeI16(DequantizeI16 { x, y, len: 30, scale: 0.25 }),
+    ]
+}
+
 fn lstm_gate(index: u32) -> LstmGate {
     LstmGate {
         weights_x: at::BYTES + 20 * index,
@@ -336,18 +434,25 @@ fn lstm_gate_f32(index: u32) -> LstmGateF32 {
     }
 }
 
-/// A model of all of them, one after the other, on ports of both types.
+/// A model of all of them, one after the other, on ports of all types.
 pub fn zoo(rounding: Rounding) -> Small {
     let mut float_port = port(256, &[1, 8], &[0, 1], 1.0, 0);
     float_port.dtype = DType::F32;
+    let mut int16_port = port(288, &[1, 6], &[0, 1], 0.25, 0);
+    int16_port.dtype = DType::I16;
     Small {
         program: Program {
             rounding,
-            inputs: heapless::Vec::from_slice(&[port(0, &[1, 4, 4, 16], &[0, 2, 3, 1], 0.5, 3), float_port]).unwrap(),
+            inputs: heapless::Vec::from_slice(&[
+                port(0, &[1, 4, 4, 16], &[0, 2, 3, 1], 0.5, 3),
+                float_port,
+                int16_port,
+            ])
+            .unwrap(),
             outputs: heapless::Vec::from_slice(&[port(Y, &[1, 2, 4], &[0, 2, 1], 0.5, 3)]).unwrap(),
             instruction_count: 0,
         },
-        instructions: [int8(rounding), float()].concat(),
+        instructions: [int8(rounding), int16(rounding), float()].concat(),
         weights: weights(),
         arena_bytes: ARENA_BYTES,
         ..small()

@@ -191,6 +191,7 @@ fn element_type(info: &pb::ValueInfoProto) -> Result<DType, ImportError> {
         Ok(DataType::Float16) => Ok(DType::F16),
         Ok(DataType::Int8) => Ok(DType::I8),
         Ok(DataType::Uint8) => Ok(DType::U8),
+        Ok(DataType::Int16) => Ok(DType::I16),
         Ok(DataType::Int32) => Ok(DType::I32),
         Ok(DataType::Int64) => Ok(DType::I64),
         Ok(other) => {

@@ -23,6 +23,7 @@ impl Quantized {
         match self.kind {
             DataType::Uint8 => DType::U8,
             DataType::Int8 => DType::I8,
+            DataType::Int16 => DType::I16,
             _ => DType::F32,
         }
     }
@@ -118,7 +119,7 @@ pub(super) fn quantize<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
     };
     let x = cx.value(node, 0)?;
     let how = Quantized { scale, zero_point, kind };
-    let Some(stored) = stored_zero_point(how) else {
+    let Some((dtype, stored)) = stored_as(how) else {
         // Without the rounding: the whole network is then imported as a float one.
         cx.not_int8.push((node.label(), kind));
         let end = |stored: i64| ((stored - zero_point) as f64 * f64::from(scale)) as f32;
@@ -127,7 +128,8 @@ pub(super) fn quantize<'a>(cx: &mut Lowering<'a>, node: &Node<'a>) -> Lowered {
         return Ok(vec![Item::Quantized { id, how }]);
     };
     let shape = cx.shape(x);
-    let id = cx.emit_result(node, 0, Op::FakeQuantize { scale, zero_point: stored }, vec![x], shape)?;
+    let op = Op::FakeQuantize { scale, zero_point: stored, dtype };
+    let id = cx.emit_result(node, 0, op, vec![x], shape)?;
     Ok(vec![Item::Quantized { id, how }])
 }
 
@@ -164,7 +166,13 @@ fn constant<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, array: &Array, scales: &
     // An unsigned constant is a signed one whose values and zero points are less by 128.
     let zero_point = if let &[zero_point] = zero_points {
         let within = |low: i64, high: i64| stored.iter().chain(zero_points).all(|q| (low..=high).contains(q));
-        if within(-128, 127) { Some(zero_point as i32) } else { within(0, 255).then_some(zero_point as i32 - 128) }
+        let wide = zero_point == 0 && within(i16::MIN.into(), i16::MAX.into());
+        match (within(-128, 127), within(0, 255)) {
+            (true, _) => Some(zero_point as i32),
+            (_, true) => Some(zero_point as i32 - 128),
+            // Beside int16 activations.
+            _ => wide.then_some(0),
+        }
     } else {
         // Per channel these are weights, whose zero points vanish.
         stored.iter().all(|q| (-255..=255).contains(q)).then_some(0)
@@ -184,10 +192,11 @@ fn input<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, id: ValueId, scales: &[f32]
     let kind = match port.map(|p| p.source_dtype) {
         Some(DType::U8) => DataType::Uint8,
         Some(DType::I8) => DataType::Int8,
+        Some(DType::I16) => DataType::Int16,
         _ => {
             return unsupported(
                 format!("`{name}` is a wide integer tensor, computed at run time"),
-                "dequantize int8 or uint8 tensors only",
+                "dequantize int8, uint8 or int16 tensors only",
             );
         }
     };
@@ -201,11 +210,16 @@ fn input<'a>(cx: &mut Lowering<'a>, node: &Node<'a>, id: ValueId, scales: &[f32]
         return unsupported(format!("an input has {} scales", scales.len()), "quantize inputs per tensor");
     };
     let how = Quantized { scale, zero_point, kind };
-    let Some(stored) = stored_zero_point(how) else {
-        return Err(node.shape_error(format!("a zero point of type {}", kind.as_str_name()), zero_point).into());
+    let Some((dtype, stored)) = stored_as(how) else {
+        let wanted = match kind {
+            DataType::Int16 => "the zero point 0, as int16 activations have it".into(),
+            _ => format!("a zero point of type {}", kind.as_str_name()),
+        };
+        return Err(node.shape_error(wanted, zero_point).into());
     };
     let shape = cx.shape(id);
-    let real = cx.emit_result(node, 0, Op::FakeQuantize { scale, zero_point: stored }, vec![id], shape)?;
+    let op = Op::FakeQuantize { scale, zero_point: stored, dtype };
+    let real = cx.emit_result(node, 0, op, vec![id], shape)?;
     // Whoever reads the input from here on reads the same quantized tensor.
     cx.bind(name, Item::Quantized { id: real, how });
     Ok(vec![Item::float(real)])
@@ -240,15 +254,18 @@ fn same(node: &Node<'_>, how: Quantized, scales: &[f32], zero_points: &[i64]) ->
     )
 }
 
-/// The zero point as an int8; none for wider types and for one outside of its type.
-fn stored_zero_point(how: Quantized) -> Option<i32> {
+/// The type that stores it, and the zero point in that type: int8 for 8 bits; int16 for 16 bits where zero is in the middle of
+/// the range, because the kernels know no other. None for the rest, and for a zero point outside of its type.
+fn stored_as(how: Quantized) -> Option<(DType, i32)> {
     let zero_point = i32::try_from(how.zero_point).ok()?;
-    let stored = match how.kind {
-        DataType::Int8 => zero_point,
-        DataType::Uint8 => zero_point.checked_sub(128)?,
-        _ => return None,
-    };
-    (-128..=127).contains(&stored).then_some(stored)
+    let narrow = |stored: i32| (-128..=127).contains(&stored).then_some((DType::I8, stored));
+    match how.kind {
+        DataType::Int8 => narrow(zero_point),
+        DataType::Uint8 => narrow(zero_point.checked_sub(128)?),
+        DataType::Int16 => (zero_point == 0).then_some((DType::I16, 0)),
+        DataType::Uint16 => (zero_point == 1 << 15).then_some((DType::I16, 0)),
+        _ => None,
+    }
 }
 
 /// Smallest and largest stored value of the types that are understood.

@@ -69,7 +69,11 @@ fn port(cx: &Lowering, value: ValueId, tensor: usize) -> Result<Port, ImportErro
         value,
         name: info.name.clone(),
         source_shape: info.shape.clone(),
-        source_dtype: if info.dtype == ElementType::I8 { DType::I8 } else { DType::F32 },
+        source_dtype: match info.dtype {
+            ElementType::I8 => DType::I8,
+            ElementType::I16 => DType::I16,
+            _ => DType::F32,
+        },
         source_axes: (0..info.shape.len()).collect(),
     })
 }

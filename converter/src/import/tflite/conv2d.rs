@@ -1,8 +1,8 @@
 //! CONV_2D and DEPTHWISE_CONV_2D.
 
 use super::error::LowerError;
-use super::file::Operator;
-use super::lowering::{Arrange, Lowering, Weights};
+use super::file::{ElementType, Operator};
+use super::lowering::{Arrange, Lowering, Stored, Weights};
 use super::options::{Window, fused_clamp, hwc, options};
 use super::schema::tflite::BuiltinOptionsRef;
 use crate::ir::Op;
@@ -64,6 +64,14 @@ pub(super) fn depthwise(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<
     };
     let placed = window.place(cx, op, [h, width], [y_h, y_w])?;
     let activation = fused_clamp(o.fused_activation_function()?)?;
+    if let (Stored::I16 { .. }, Some(bias)) = (cx.stored(cx.tensor(x)?)?, op.inputs.get(2).copied().flatten())
+        && cx.tensor(bias)?.dtype != ElementType::I64
+    {
+        return Err(cx
+            .tensor(bias)?
+            .error("is the bias of a depthwise convolution on int16, which must be int64")
+            .into());
+    }
     let spec = Weights {
         weights: w,
         bias: op.inputs.get(2).copied().flatten(),

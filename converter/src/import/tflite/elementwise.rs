@@ -1,6 +1,6 @@
 //! ADD, SUB and MUL.
 
-use super::error::LowerError;
+use super::error::{LowerError, unsupported};
 use super::file::Operator;
 use super::lowering::{Lowering, Stored};
 use super::options::{fused_clamp, options};
@@ -12,7 +12,24 @@ pub(super) fn add(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<(), Lo
         Some(BuiltinOptionsRef::AddOptions(o)) => fused_clamp(o.fused_activation_function()?)?,
         _ => Activation::NONE,
     };
+    general_scales(cx, op)?;
     binary(cx, op, Op::Add { activation })
+}
+
+/// Refuses int16 sums whose scales are all powers of two: the reference kernels may have other arithmetic for them, which
+/// shifts instead of scaling.
+fn general_scales(cx: &Lowering, op: &Operator) -> Result<(), LowerError> {
+    let is_power = |tensor: usize| match cx.stored(cx.tensor(tensor)?)? {
+        Stored::I16 { scale } => Ok((scale.log2() - scale.log2().round()).abs() < 1e-3),
+        _ => Ok::<bool, LowerError>(false),
+    };
+    if is_power(cx.operand(op, 0)?)? && is_power(cx.operand(op, 1)?)? && is_power(cx.result(op)?)? {
+        return unsupported(
+            "int16 sums of power-of-two scales",
+            "quantize with general scales, as TensorFlow's converter does",
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn mul(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<(), LowerError> {
@@ -41,6 +58,7 @@ pub(super) fn sub(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<(), Lo
     };
     let (a, b) = (cx.operand(op, 0)?, cx.operand(op, 1)?);
     if cx.stored(cx.tensor(b)?)? != Stored::F32 {
+        general_scales(cx, op)?;
         return binary(cx, op, Op::Sub { activation });
     }
     let inputs = [cx.value(a)?, cx.value(b)?];

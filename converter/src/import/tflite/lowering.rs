@@ -24,7 +24,25 @@ pub(super) struct Lowering<'f, 'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Stored {
     F32,
-    I8 { scale: f32, zero_point: i32 },
+    I8 {
+        scale: f32,
+        zero_point: i32,
+    },
+    /// Zero point 0.
+    I16 {
+        scale: f32,
+    },
+}
+
+impl Stored {
+    /// Element type and parameters.
+    pub fn parameters(self) -> (DType, Option<Quantization>) {
+        match self {
+            Self::F32 => (DType::F32, None),
+            Self::I8 { scale, zero_point } => (DType::I8, Some(Quantization::per_tensor(scale, zero_point))),
+            Self::I16 { scale } => (DType::I16, Some(Quantization::per_tensor(scale, 0))),
+        }
+    }
 }
 
 impl<'f, 'a> Lowering<'f, 'a> {
@@ -64,11 +82,7 @@ impl<'f, 'a> Lowering<'f, 'a> {
     /// A tensor that a caller or an operator makes.
     pub fn declare(&mut self, tensor: usize) -> Result<ValueId, LowerError> {
         let info = self.tensor(tensor)?;
-        let stored = self.stored(info)?;
-        let (dtype, quantization) = match stored {
-            Stored::F32 => (DType::F32, None),
-            Stored::I8 { scale, zero_point } => (DType::I8, Some(Quantization::per_tensor(scale, zero_point))),
-        };
+        let (dtype, quantization) = self.stored(info)?.parameters();
         self.declare_as(tensor, dtype, quantization)
     }
 
@@ -97,10 +111,7 @@ impl<'f, 'a> Lowering<'f, 'a> {
 
     /// A value between two nodes of one operator.
     pub fn intermediate(&mut self, name: String, shape: Vec<usize>, like: Stored) -> ValueId {
-        let (dtype, quantization) = match like {
-            Stored::F32 => (DType::F32, None),
-            Stored::I8 { scale, zero_point } => (DType::I8, Some(Quantization::per_tensor(scale, zero_point))),
-        };
+        let (dtype, quantization) = like.parameters();
         self.quantization.push(quantization);
         self.graph.add_value(name, shape, dtype)
     }
@@ -154,17 +165,22 @@ impl<'f, 'a> Lowering<'f, 'a> {
         let name = &tensor.name;
         match tensor.dtype {
             ElementType::F32 => Ok(Stored::F32),
-            ElementType::I8 => {
-                let q = tensor.quantization.ok_or_else(|| tensor.error("is int8 but has no scale"))?;
+            ElementType::I8 | ElementType::I16 => {
+                let wide = tensor.dtype == ElementType::I16;
+                let type_name = tensor.dtype.name();
+                let q = tensor.quantization.ok_or_else(|| tensor.error(format!("is {type_name} but has no scale")))?;
                 if q.scales.len() != 1 {
                     let reason = format!("is an activation with {} scales, one is needed", q.scales.len());
                     return Err(tensor.error(reason).into());
                 }
                 let scale = q.scales.get(0).unwrap_or(0.0);
                 let zero_point = q.zero_points.and_then(|z| z.get(0)).unwrap_or(0);
-                let zero_point = i32::try_from(zero_point).ok().filter(|z| (-128..=127).contains(z));
+                let zero_points = if wide { 0..=0 } else { -128..=127 };
+                let zero_point = i32::try_from(zero_point).ok().filter(|z| zero_points.contains(z));
                 match zero_point {
+                    Some(_) if wide && scale.is_finite() && scale > 0.0 => Ok(Stored::I16 { scale }),
                     Some(zero_point) if scale.is_finite() && scale > 0.0 => Ok(Stored::I8 { scale, zero_point }),
+                    _ if wide => Err(tensor.error("needs a positive scale and the zero point 0").into()),
                     _ => Err(tensor.error("needs a positive scale and an int8 zero point").into()),
                 }
             }
@@ -172,13 +188,9 @@ impl<'f, 'a> Lowering<'f, 'a> {
                 format!("`{name}` is uint8"),
                 "convert with int8: `inference_input_type = inference_output_type = tf.int8`, TensorFlow 2 quantizer",
             ),
-            ElementType::I16 => unsupported(
-                format!("`{name}` is int16"),
-                "16x8 quantization is not supported; convert with int8 activations, or in float",
-            ),
             other => unsupported(
                 format!("`{name}` is {}", other.name()),
-                "only int8 and float32 are computed with: convert so, or cut the network before it",
+                "only int8, int16 and float32 are computed with: convert so, or cut the network before it",
             ),
         }
     }
@@ -200,6 +212,10 @@ impl<'f, 'a> Lowering<'f, 'a> {
             Stored::I8 { scale, zero_point } => {
                 let tensor = Tensor::I8 { shape: info.shape.clone(), data: self.bytes(tensor)? };
                 (tensor, Some(Quantization::per_tensor(scale, zero_point)))
+            }
+            Stored::I16 { scale } => {
+                let tensor = Tensor::I16 { shape: info.shape.clone(), data: self.words(tensor)? };
+                (tensor, Some(Quantization::per_tensor(scale, 0)))
             }
         };
         if crate::ir::checked_elements(&info.shape).is_none() {
@@ -289,6 +305,11 @@ impl<'f, 'a> Lowering<'f, 'a> {
         Ok(self.data(tensor)?.iter().map(|&b| b as i8).collect())
     }
 
+    /// Integers of a constant int16 tensor.
+    pub fn words(&self, tensor: usize) -> Result<Vec<i16>, LowerError> {
+        Ok(self.data(tensor)?.as_chunks().0.iter().map(|b| i16::from_le_bytes(*b)).collect())
+    }
+
     /// Small integers of a constant: axes, shapes, biases.
     pub fn integers(&self, tensor: usize) -> Result<Vec<i64>, LowerError> {
         let data = self.data(tensor)?;
@@ -349,7 +370,7 @@ impl<'f, 'a> Lowering<'f, 'a> {
         }
     }
 
-    /// Weights and bias of a node as its element type wants them: int8 with int32, or float.
+    /// Weights and bias of a node as its element type wants them: int8 with int32 (or int64 beside int16), or float.
     ///
     /// `axis` is the output channel; `arrange` turns a flat array in the file's order into `shape`.
     pub fn weights(&mut self, spec: Weights<'_>, stored: Stored) -> Result<Vec<ValueId>, LowerError> {
@@ -373,10 +394,11 @@ impl<'f, 'a> Lowering<'f, 'a> {
                     ids.push(self.constant(b.name.clone(), Tensor::f32([channels], data), None)?);
                 }
             }
-            Stored::I8 { scale: x_scale, .. } => {
+            Stored::I8 { scale: x_scale, .. } | Stored::I16 { scale: x_scale } => {
+                let wide = matches!(stored, Stored::I16 { .. });
                 if info.dtype != ElementType::I8 {
                     return unsupported(
-                        format!("weights `{name}` are {} beside int8 activations", info.dtype.name()),
+                        format!("weights `{name}` are {} beside integer activations", info.dtype.name()),
                         "convert with int8 weights",
                     );
                 }
@@ -392,20 +414,30 @@ impl<'f, 'a> Lowering<'f, 'a> {
                 };
                 let data = arrange.apply(&self.bytes(weights)?);
                 ids.push(self.constant(name.clone(), Tensor::I8 { shape, data }, Some(q))?);
-                let (bias_name, values) = match (bias, bias_info) {
+                let shape = vec![channels];
+                let (bias_name, tensor) = match (bias, bias_info) {
                     (Some(bias), Some(b)) => {
-                        if b.dtype != ElementType::I32 {
-                            return Err(b
-                                .error(format!("is a bias of type {}, int32 is needed", b.dtype.name()))
-                                .into());
-                        }
-                        (b.name.clone(), self.integers(bias)?.into_iter().map(|v| v as i32).collect())
+                        let data = self.integers(bias)?;
+                        let tensor = match b.dtype {
+                            ElementType::I32 => {
+                                Tensor::I32 { shape, data: data.into_iter().map(|v| v as i32).collect() }
+                            }
+                            ElementType::I64 if wide => Tensor::I64 { shape, data },
+                            other => {
+                                let needed = if wide { "int32 or int64" } else { "int32" };
+                                let reason = format!("is a bias of type {}, {needed} is needed", other.name());
+                                return Err(b.error(reason).into());
+                            }
+                        };
+                        (b.name.clone(), tensor)
                     }
-                    _ => (format!("{name}/no bias"), vec![0; channels]),
+                    // Without a bias the reference kernels add up 64 bits, as with one of 64 bits.
+                    _ if wide => (format!("{name}/no bias"), Tensor::I64 { shape, data: vec![0; channels] }),
+                    _ => (format!("{name}/no bias"), Tensor::I32 { shape, data: vec![0; channels] }),
                 };
                 let scales: Vec<f32> = scales.iter().map(|w| x_scale * w).collect();
                 let q = Quantization { axis: (scales.len() > 1).then_some(0), scales, zero_point: 0 };
-                ids.push(self.constant(bias_name, Tensor::I32 { shape: vec![channels], data: values }, Some(q))?);
+                ids.push(self.constant(bias_name, tensor, Some(q))?);
             }
         }
         Ok(ids)

@@ -1,6 +1,6 @@
-//! TensorFlow Lite: int8, float, and float with int8 weights.
+//! TensorFlow Lite: int8, int16 with int8 weights ("16x8"), float, and float with int8 weights.
 //!
-//! Tensors keep their names; an int8 network keeps its scales, zero points and integers, so that the device computes
+//! Tensors keep their names; a quantized network keeps its scales, zero points and integers, so that the device computes
 //! byte for byte what the reference kernels compute.
 
 mod build;

@@ -45,6 +45,9 @@ fn fill(cx: &Lowering, x: usize, constant: usize) -> Result<f32, LowerError> {
             let stored = cx.bytes(constant)?.first().copied().unwrap_or(0);
             Ok(scale * (i32::from(stored) - zero_point) as f32)
         }
+        (Stored::I16 { scale }, ElementType::I16) => {
+            Ok(scale * f32::from(cx.words(constant)?.first().copied().unwrap_or(0)))
+        }
         (_, other) => unsupported(format!("a fill value of type {}", other.name()), "give it the operand's type"),
     }
 }

@@ -25,6 +25,14 @@ pub(super) fn softmax(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<()
             "int8 softmax has scale 1/256 and zero point -128; convert the network again",
         );
     }
+    if let Stored::I16 { scale } = cx.stored(cx.tensor(result)?)?
+        && scale != 1.0 / 32768.0
+    {
+        return unsupported(
+            format!("a softmax output of scale {scale}"),
+            "int16 softmax has scale 1/32768; convert the network again",
+        );
+    }
     let y = cx.declare(result)?;
     cx.same_kind(op, x, y)?;
     let rank = cx.graph.value(x).shape.len();

@@ -1,6 +1,6 @@
 //! Functions of one element, QUANTIZE and DEQUANTIZE. On int8 each becomes the table of what its reference kernel gives.
 
-use super::error::LowerError;
+use super::error::{LowerError, unsupported};
 use super::file::Operator;
 use super::lowering::{Lowering, Stored};
 use super::options::options;
@@ -32,10 +32,29 @@ fn unary(
             };
             Op::Table { function, table }
         }
+        (Stored::I16 { .. }, Stored::I16 { scale }) => {
+            int16(cx, op, function, scale)?;
+            Op::Unary(function)
+        }
         _ => Op::Unary(function),
     };
     cx.node(op_ir, vec![x_id], y_id);
     Ok(())
+}
+
+/// Functions that reference kernels know on int16.
+fn int16(cx: &Lowering, op: &Operator, function: Unary, y_scale: f32) -> Result<(), LowerError> {
+    match function {
+        Unary::Sigmoid | Unary::Tanh if y_scale != 1.0 / 32768.0 => {
+            Err(cx.wrong(op, format!("has the output scale {y_scale} instead of 1/32768")))
+        }
+        Unary::Clamp { min, .. } if min == 0.0 => Ok(()),
+        Unary::LeakyRelu { .. } | Unary::Sigmoid | Unary::Tanh | Unary::Exp => Ok(()),
+        _ => unsupported(
+            "this function on int16",
+            "TensorFlow Lite has no kernel for it: convert that part of the network with int8 activations",
+        ),
+    }
 }
 
 pub(super) fn relu(cx: &mut Lowering<'_, '_>, op: &Operator<'_>, min: f32, max: f32) -> Result<(), LowerError> {
@@ -76,8 +95,8 @@ pub(super) fn quantize(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result<(
     let y = cx.declare(y)?;
     cx.same_elements(op, x, y)?;
     let op_ir = match (cx.graph.value(x).dtype, cx.graph.value(y).dtype) {
-        (DType::F32, DType::I8) => Op::Quantize,
-        (DType::I8, DType::I8) => Op::Requantize,
+        (DType::F32, DType::I8 | DType::I16) => Op::Quantize,
+        (DType::I8 | DType::I16, DType::I8 | DType::I16) => Op::Requantize,
         (from, to) => return Err(cx.wrong(op, format!("turns {from:?} into {to:?}"))),
     };
     cx.node(op_ir, vec![x], y);
@@ -94,7 +113,7 @@ pub(super) fn dequantize(cx: &mut Lowering<'_, '_>, op: &Operator<'_>) -> Result
     let y = cx.declare(y)?;
     cx.same_elements(op, x, y)?;
     match (cx.graph.value(x).dtype, cx.graph.value(y).dtype) {
-        (DType::I8, DType::F32) => cx.node(Op::Dequantize, vec![x], y),
+        (DType::I8 | DType::I16, DType::F32) => cx.node(Op::Dequantize, vec![x], y),
         (from, to) => return Err(cx.wrong(op, format!("turns {from:?} into {to:?}"))),
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! Kernels for Armv7E-M and Armv8-M with the DSP extension: two 16-bit products an instruction.
 //!
 //! Bit-equal to [`portable`](super::portable), which handles what is left over at the edges. The loops are whole
-//! functions in assembly, down to the stored outputs: they need every register.
+//! functions in assembly, down to the stored outputs: they need every register. Those on int16 activations are not.
 
 mod add;
 mod block;
+mod dot;
 mod full;
 mod rows;
 mod strips;
@@ -12,6 +13,7 @@ mod widen;
 
 pub(crate) use add::add_tflite;
 pub(crate) use block::convolve_block;
+pub(crate) use dot::dot_pair_i16;
 pub(crate) use full::fully_connect;
 pub(crate) use rows::widen_rows;
 pub(crate) use strips::convolve_quad;

@@ -52,6 +52,23 @@ decode_fields! {
         hidden_scale, hidden_zero_point,
     }
     LstmGateF32 { weights_x, weights_h, bias }
+    Requantize16 { biases, factors, reduced, min, max }
+    Conv2dI16 { x, y, x_shape, y_shape, window, groups, weights, order, requantize }
+    DepthwiseConv2dI16 { x, y, x_shape, y_shape, window, weights, order, requantize }
+    FullyConnectedI16 { x, y, rows, in_n, out_n, weights, requantize }
+    BinaryI16 { a, b, y, len, b_len, b_inner, min, max }
+    AddI16 { binary, subtract, left_shift, a_scale, b_scale, y_scale }
+    MulI16 { binary, scale }
+    Pool2dI16 { x, y, x_shape, y_shape, window, count_include_pad, pad_bottom, pad_right, min, max }
+    MeanI16 { x, y, outer, n, inner, min, max, scale }
+    SoftmaxI16 { x, y, rows, depth, scale, exp_table, reciprocal_table }
+    LookupI16 { x, y, len, table }
+    SigmoidI16 { x, y, len, tanh, multiplier, shift, table }
+    RescaleI16 { x, y, len, positive, negative, min, max }
+    WidenI8 { x, y, len, x_zero_point, scale }
+    NarrowI16 { x, y, len, y_zero_point, scale }
+    QuantizeI16 { x, y, len, scale }
+    DequantizeI16 { x, y, len, scale }
     LstmF32 { x, y, cell, hidden, steps, in_n, units, input, forget, candidate, output, cell_clip }
 }
 
@@ -63,6 +80,20 @@ impl Decode<'_> for Biases {
             _ => {
                 from.fail();
                 Self::I32(0)
+            }
+        }
+    }
+}
+
+impl Decode<'_> for WideBiases {
+    fn decode(from: &mut Reader) -> Self {
+        match from.u32() {
+            0 => Self::Zero,
+            1 => Self::Int32(from.u32()),
+            2 => Self::Int64(from.u32()),
+            _ => {
+                from.fail();
+                Self::Zero
             }
         }
     }
