@@ -67,7 +67,7 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let order = RowOrder::TopDown;
     let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize };
     let scratch = n.scratch(op.scratch_bytes().ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
-    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    let order = row_order(n, (x, x_shape), (y, y_shape), || op.distances());
     n.push(Instruction::Conv2d(Conv2d { scratch, order, ..op }));
     Ok(())
 }
@@ -107,13 +107,21 @@ fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Resul
     // The planner has decided whether there is scratch memory; if so, it is all that strips need.
     let planned = if n.has_scratch() { op.strip_bytes().unwrap_or(0) } else { 0 };
     let op = DepthwiseConv2d { scratch: n.scratch(planned)?, scratch_bytes: planned, ..op };
-    let order = row_order((x, x_shape), (y, y_shape), || op.distances());
+    let order = row_order(n, (x, x_shape), (y, y_shape), || op.distances());
     n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d { order, ..op }));
     Ok(())
 }
 
 /// The order in which the planned places allow an output to be computed.
-fn row_order((x, x_shape): (u32, Hwc), (y, y_shape): (u32, Hwc), distances: impl FnOnce() -> Distances) -> RowOrder {
+fn row_order(
+    n: &NodeContext,
+    (x, x_shape): (u32, Hwc),
+    (y, y_shape): (u32, Hwc),
+    distances: impl FnOnce() -> Distances,
+) -> RowOrder {
+    if n.context.plan.bands_of(n.id).is_some() {
+        return RowOrder::TopDown;
+    }
     let end = |start: u32, shape: Hwc| u64::from(start) + u64::from(shape.elements().unwrap_or(u32::MAX));
     let overlap = u64::from(x) < end(y, y_shape) && u64::from(y) < end(x, x_shape);
     // If no order will do, the check of the finished file says so.

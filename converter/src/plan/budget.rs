@@ -1,33 +1,47 @@
-//! Which nodes get the scratch memory that only makes them faster.
+//! Which nodes get the scratch memory that only makes them faster, and which run in bands.
 
 use super::candidate::{Candidate, Granted, Problem};
 use super::cost::Cost;
 use super::kernel::Kernel;
 use super::liveness::bytes;
-use super::{PlanError, PlanOptions, Ram};
+use super::{PlanError, PlanOptions, Ram, bands};
 
 /// Plans tried in each direction beyond the first few, …
 const MOST_TRIES: usize = 48;
 /// … and their number times the square of the graph's nodes: keeps large graphs fast.
 const TRY_WORK: usize = 200_000;
 
+/// Bytes that bands must save where nobody asks for less memory: a run with them needs about 1300 more of stack.
+const WORTH_BANDS: i64 = 2048;
+
 /// The plan that suits `options` best.
 pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, PlanError> {
     let optional = by_gain(problem, options);
     let all = granted(problem, &mut optional.iter().filter(|o| o.gain > 0));
-    let fastest = problem.plan(&all)?;
+    let whole = problem.plan(&all, &[])?;
+    let whole_end = whole.end();
+    let free = |best| if problem.overlap() { bands::shrink(problem, &all, best, false, 0) } else { Ok(best) };
+    let (mut bands, mut fastest) = free((Vec::new(), whole))?;
     let limit = match options.ram {
-        Ram::Fastest => return Ok(fastest),
+        Ram::Fastest => i64::MAX,
         Ram::Within(bytes) => i64::from(bytes),
         Ram::Min => 0,
     };
+    if !bands.is_empty() && whole_end <= limit && whole_end - fastest.end() < WORTH_BANDS {
+        (bands, fastest) = (Vec::new(), problem.plan(&all, &[])?);
+    }
+    if limit == i64::MAX {
+        return Ok(fastest);
+    }
+    let more = |best| if problem.overlap() { bands::shrink(problem, &all, best, true, limit) } else { Ok(best) };
+    let (bands, fastest) = more((bands, fastest))?;
     if fastest.end() <= limit || optional.is_empty() {
         return Ok(fastest);
     }
     // Start from the smallest of three: everything, nothing, and what is smaller for each node seen alone.
     let mut best = (all, fastest);
     for start in [granted(problem, &mut optional.iter().filter(|o| o.smaller)), granted(problem, &mut [].iter())] {
-        let candidate = problem.plan(&start)?;
+        let candidate = problem.plan(&start, &bands)?;
         if candidate.end() < best.1.end() {
             best = (start, candidate);
         }
@@ -41,7 +55,7 @@ pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, Pla
         }
         let mut other = best.0.clone();
         other[option.node] = on;
-        let candidate = problem.plan(&other)?;
+        let candidate = problem.plan(&other, &bands)?;
         let (end, best_end) = (candidate.end(), best.1.end());
         let smaller = end < best_end && best_end > limit;
         let free = on && end <= best_end.max(limit);
@@ -82,7 +96,7 @@ fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<Optional> {
         let node = &graph.nodes[index];
         let Some(without) = Kernel::of(graph, node) else { continue };
         let with = without.with_scratch(scratch.bytes);
-        let cost = |kernel: &Kernel| Cost::of(kernel).instructions(options.target);
+        let cost = |kernel: &Kernel| Cost::of(kernel).map_or(0, |cost| cost.instructions(options.target));
         let alone = |kernel: &Kernel| {
             let saved =
                 node.inputs.first().zip(kernel.distances()).map_or(0, |(&x, distances)| {

@@ -1,11 +1,13 @@
 //! One way to run a graph: an order, what lies over what, and where everything lies.
 
+use super::bands::Bands;
 use super::overlap::{Overlaps, overlaps};
 use super::scratch::{self, Scratch};
 use super::sharing::{self, InPlaceChoice};
-use super::{Lifetime, Plan, PlanError, arena, conflicts, liveness, schedule};
-use crate::ir::{NodeId, ValueId};
+use super::{Lifetime, Plan, PlanError, arena, bands, conflicts, liveness, schedule};
+use crate::ir::{Graph, NodeId, ValueId};
 use crate::quantize::QuantGraph;
+use std::collections::HashMap;
 
 /// What candidates have in common.
 pub struct Problem<'q> {
@@ -28,7 +30,7 @@ impl<'q> Problem<'q> {
         let mut problem = Self { quant, scratch, orders: Vec::new(), overlap };
         let all = problem.values(&vec![true; scratch.len()]);
         let bytes: Vec<usize> = scratch.iter().map(|s| s.map_or(0, |s| s.bytes as usize)).collect();
-        problem.orders = schedule::candidate_orders(&quant.graph, &problem.overlaps(&all), &bytes);
+        problem.orders = schedule::candidate_orders(&quant.graph, &problem.overlaps(&all, &[]), &bytes);
         problem
     }
 
@@ -48,59 +50,108 @@ impl<'q> Problem<'q> {
         self.scratch.iter().zip(granted).map(value).collect()
     }
 
-    fn overlaps(&self, scratch: &[Option<ValueId>]) -> Overlaps {
-        if self.overlap { overlaps(self.quant, scratch) } else { Overlaps::new() }
+    fn overlaps(&self, scratch: &[Option<ValueId>], bands: &[Bands]) -> Overlaps {
+        if self.overlap { overlaps(self.quant, scratch, bands) } else { Overlaps::new() }
     }
 
-    /// The smallest arena with this scratch memory.
-    pub fn plan(&self, granted: &Granted) -> Result<Candidate, PlanError> {
+    /// True if results may overlap operands, and nodes may run in bands.
+    pub fn overlap(&self) -> bool {
+        self.overlap
+    }
+
+    /// About the smallest arena with this scratch memory and these chains, found quickly.
+    pub fn quick_end(&self, granted: &Granted, bands: &[Bands]) -> Result<i64, PlanError> {
         let scratch = self.values(granted);
-        let overlaps = self.overlaps(&scratch);
+        let overlaps = self.overlaps(&scratch, bands);
+        let choice = vec![0; self.quant.graph.nodes.len()];
+        let mut least = i64::MAX;
+        for order in &self.orders {
+            let base = Base::new(self.quant, order, &scratch, bands)?;
+            least = least.min(arena::place_quickly(&base.share(&self.quant.graph, &choice), &overlaps).end);
+        }
+        Ok(least)
+    }
+
+    /// The smallest arena with this scratch memory and these chains.
+    pub fn plan(&self, granted: &Granted, bands: &[Bands]) -> Result<Candidate, PlanError> {
+        let scratch = self.values(granted);
+        let overlaps = self.overlaps(&scratch, bands);
         let mut best: Option<Candidate> = None;
         for order in &self.orders {
-            let candidate = Candidate::new(self.quant, order.clone(), &scratch, &overlaps)?;
+            let candidate = Candidate::new(self.quant, order, &scratch, bands, &overlaps)?;
             if best.as_ref().is_none_or(|b| candidate.end() < b.end()) {
                 best = Some(candidate);
             }
         }
         match best {
             Some(best) => Ok(best),
-            None => Candidate::new(self.quant, Vec::new(), &scratch, &overlaps),
+            None => Candidate::new(self.quant, &[], &scratch, bands, &overlaps),
         }
+    }
+}
+
+/// An order of nodes and what it says about lifetimes.
+struct Base {
+    order: Vec<NodeId>,
+    lifetimes: Vec<Option<Lifetime>>,
+    /// Bytes of the line buffers that stand for values.
+    lines: HashMap<ValueId, usize>,
+    /// Scratch memory that lies in another's.
+    shared: HashMap<ValueId, ValueId>,
+}
+
+impl Base {
+    fn new(
+        quant: &QuantGraph,
+        order: &[NodeId],
+        scratch: &[Option<ValueId>],
+        bands: &[Bands],
+    ) -> Result<Self, PlanError> {
+        let graph = &quant.graph;
+        let order = bands::together(order, bands);
+        let steps = bands::steps(&order, bands);
+        let mut lifetimes = liveness::lifetimes(graph, &order, &steps)?;
+        let shared = scratch::shared(graph, scratch, bands);
+        scratch::set_lifetimes(&mut lifetimes, scratch, &order, &steps, &shared);
+        Ok(Self { order, lifetimes, lines: bands::line_bytes(graph, bands), shared })
+    }
+
+    fn share(&self, graph: &Graph, choice: &InPlaceChoice) -> Vec<sharing::Group> {
+        sharing::share(graph, &self.order, &self.lifetimes, &self.lines, choice)
     }
 }
 
 /// One order, planned.
 pub struct Candidate {
-    order: Vec<NodeId>,
-    lifetimes: Vec<Option<Lifetime>>,
+    base: Base,
     groups: Vec<sharing::Group>,
     placement: conflicts::Placement,
     scratch: Vec<Option<ValueId>>,
+    bands: Vec<Bands>,
     lower_bound: i64,
+    fullest_step: usize,
 }
 
 impl Candidate {
     fn new(
         quant: &QuantGraph,
-        order: Vec<NodeId>,
+        order: &[NodeId],
         scratch: &[Option<ValueId>],
+        bands: &[Bands],
         overlaps: &Overlaps,
     ) -> Result<Self, PlanError> {
         let graph = &quant.graph;
-        let mut lifetimes = liveness::lifetimes(graph, &order)?;
-        scratch::set_lifetimes(&mut lifetimes, scratch, &order);
-        let share = |choice: &InPlaceChoice| sharing::share(graph, &order, &lifetimes, choice);
+        let base = Base::new(quant, order, scratch, bands)?;
         let mut choice: InPlaceChoice = vec![0; graph.nodes.len()];
-        let mut groups = share(&choice);
+        let mut groups = base.share(graph, &choice);
         let mut end = arena::place_quickly(&groups, overlaps).end;
 
         // Writing over the other operand, or over none, can let the rest be packed tighter.
         let options = |&node: &NodeId| (node.0, sharing::in_place_operands(graph, node).len());
-        for (node, operands) in order.iter().map(options).take(TOGGLE_WORK / graph.nodes.len().max(1)) {
+        for (node, operands) in base.order.iter().map(options).take(TOGGLE_WORK / graph.nodes.len().max(1)) {
             for option in 1..=operands {
                 let before = std::mem::replace(&mut choice[node], option);
-                let other = share(&choice);
+                let other = base.share(graph, &choice);
                 let other_end = arena::place_quickly(&other, overlaps).end;
                 if other_end < end {
                     (groups, end) = (other, other_end);
@@ -111,12 +162,19 @@ impl Candidate {
         }
         let placement = arena::place(&groups, overlaps);
         let lower_bound = arena::lower_bound(&groups, overlaps);
-        Ok(Self { order, lifetimes, groups, placement, scratch: scratch.to_vec(), lower_bound })
+        let fullest_step = arena::fullest_step(&groups, overlaps);
+        let (scratch, bands) = (scratch.to_vec(), bands.to_vec());
+        Ok(Self { base, groups, placement, scratch, bands, lower_bound, fullest_step })
     }
 
     /// Bytes of arena.
     pub fn end(&self) -> i64 {
         self.placement.end
+    }
+
+    /// The node that runs at the step that needs most.
+    pub fn fullest_node(&self) -> Option<NodeId> {
+        self.base.order.get(self.fullest_step.checked_sub(1)?).copied()
     }
 
     /// The plan that this is, of the graph that it was made for.
@@ -131,7 +189,10 @@ impl Candidate {
             }
         }
         let lower_bound_bytes = u32::try_from(self.lower_bound).map_err(|_| too_large())?;
-        let Self { order, lifetimes, scratch, .. } = self;
-        Ok(Plan { quant, order, offsets, lifetimes, scratch, arena_bytes, lower_bound_bytes })
+        let Self { base: Base { order, lifetimes, shared, .. }, scratch, bands, .. } = self;
+        for (value, largest) in shared {
+            offsets[value.0] = offsets[largest.0];
+        }
+        Ok(Plan { quant, order, offsets, lifetimes, scratch, bands, arena_bytes, lower_bound_bytes })
     }
 }

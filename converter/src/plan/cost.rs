@@ -50,11 +50,12 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Of a convolution.
-    pub fn of(kernel: &Kernel) -> Self {
+    /// Of a convolution; `None` for pools, which have nothing to choose from.
+    pub fn of(kernel: &Kernel) -> Option<Self> {
         match kernel {
-            Kernel::Conv2d(op) => Self::conv2d(op),
-            Kernel::Depthwise(op) => Self::depthwise_conv2d(op),
+            Kernel::Conv2d(op) => Some(Self::conv2d(op)),
+            Kernel::Depthwise(op) => Some(Self::depthwise_conv2d(op)),
+            Kernel::Pool(_) => None,
         }
     }
 

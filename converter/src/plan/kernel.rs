@@ -1,18 +1,20 @@
-//! The int8 instruction that a convolution becomes: what it wants of the arena follows from its shapes.
+//! The int8 instruction that a convolution or a pool becomes: what it wants of the arena follows from its shapes.
 
 use crate::ir::{DType, Graph, Node, Op, Pads};
 use mote_runtime::format::instruction::{
-    Biases, Conv2d, DepthwiseConv2d, Factors, Hwc, Multiplier, Requantize8, RowOrder, Window,
+    Biases, Conv2d, DepthwiseConv2d, Factors, Hwc, Instruction, Multiplier, Pool2d, Requantize8, RowOrder, Window,
 };
 use mote_runtime::format::overlap::Distances;
 
-/// Shapes and window of an int8 convolution; offsets, weights and scales are left open.
+/// Shapes and window of an int8 convolution or pool; offsets, weights and scales are left open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kernel {
     /// Patches of several pixels in scratch memory.
     Conv2d(Conv2d),
     /// One input channel per output channel.
     Depthwise(DepthwiseConv2d),
+    /// Average or maximum.
+    Pool(Pool2d),
 }
 
 impl Kernel {
@@ -35,6 +37,12 @@ impl Kernel {
                 } else {
                     Some(conv2d(x_shape, y_shape, window, u32::try_from(groups).ok()?))
                 }
+            }
+            Op::MaxPool2d { kernel, stride, dilation, pads } => {
+                Some(pool(map(&x.shape)?, map(&y.shape)?, window(kernel, stride, dilation, pads)?, false))
+            }
+            Op::AveragePool2d { kernel, stride, dilation, pads, count_include_pad } => {
+                Some(pool(map(&x.shape)?, map(&y.shape)?, window(kernel, stride, dilation, pads)?, count_include_pad))
             }
             Op::ScaleShift => {
                 let channels = x.shape.last().copied().unwrap_or(1);
@@ -59,7 +67,7 @@ impl Kernel {
     pub fn with_scratch(self, scratch_bytes: u32) -> Self {
         match self {
             Self::Depthwise(op) => Self::Depthwise(DepthwiseConv2d { scratch_bytes, ..op }),
-            Self::Conv2d(_) => self,
+            Self::Conv2d(_) | Self::Pool(_) => self,
         }
     }
 
@@ -69,6 +77,17 @@ impl Kernel {
             // A filter too large for 32 bits is an error of the emitter.
             Self::Conv2d(op) => op.scratch_bytes().unwrap_or(0),
             Self::Depthwise(op) => op.scratch_bytes,
+            Self::Pool(_) => 0,
+        }
+    }
+
+    /// As an instruction, with the fields that are not known left open.
+    pub fn instruction(&self) -> Instruction {
+        match *self {
+            Self::Conv2d(op) => Instruction::Conv2d(op),
+            Self::Depthwise(op) => Instruction::DepthwiseConv2d(op),
+            // What it does with the elements of a window does not matter here.
+            Self::Pool(op) => Instruction::AveragePool2d(op),
         }
     }
 
@@ -77,6 +96,7 @@ impl Kernel {
         let (x, y, distances): (Hwc, Hwc, &dyn Fn() -> Distances) = match self {
             Self::Conv2d(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::Depthwise(op) => (op.x_shape, op.y_shape, &|| op.distances()),
+            Self::Pool(op) => (op.x_shape, op.y_shape, &|| op.distances()),
         };
         let fits = |shape: Hwc| shape.elements().is_some_and(|n| n > 0);
         (fits(x) && fits(y)).then(distances)
@@ -112,6 +132,22 @@ fn depthwise(x_shape: Hwc, y_shape: Hwc, window: Window) -> Kernel {
         x_zero_point: 0,
         order: RowOrder::TopDown,
         requantize: OPEN,
+    })
+}
+
+fn pool(x_shape: Hwc, y_shape: Hwc, window: Window, count_include_pad: bool) -> Kernel {
+    Kernel::Pool(Pool2d {
+        x: 0,
+        y: 0,
+        x_shape,
+        y_shape,
+        window,
+        count_include_pad,
+        pad_bottom: 0,
+        pad_right: 0,
+        zero_point: 0,
+        min: i8::MIN,
+        max: i8::MAX,
     })
 }
 

@@ -6,7 +6,7 @@
     allow(dead_code, reason = "the oracle of the kernels that are used instead")
 )]
 
-use super::{Addition, Block, Channel, Rect, SLOTS, Store, StripWindow, Strips, Term};
+use super::{Addition, Block, Channel, PoolWindow, Rect, SLOTS, Store, StripWindow, Strips, Term};
 use crate::fixed_point::requantize;
 
 /// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
@@ -185,6 +185,33 @@ pub(crate) fn multiply_add_offset_i8(acc: &mut [i32], x: &[i8], w: &[i8], x_zero
     for ((acc, &x), &w) in acc.iter_mut().zip(x).zip(w) {
         *acc = acc.wrapping_add((i32::from(x) - zero) * i32::from(w));
     }
+}
+
+/// The largest of the window's elements, for as many channels as `y` has.
+pub(crate) fn max_window(x: &[i8], window: &PoolWindow, y: &mut [i8]) -> Option<()> {
+    let x = window.of(x, y.len())?;
+    y.fill(i8::MIN);
+    for row in 0..window.rows {
+        for column in 0..window.columns {
+            let at = row.wrapping_mul(window.row_pitch).wrapping_add(column.wrapping_mul(window.column_pitch));
+            y.iter_mut().zip(x.get(at..)?).for_each(|(y, &x)| *y = x.max(*y));
+        }
+    }
+    Some(())
+}
+
+/// The sum of the window's elements, of which there are [`PoolWindow::MAX_SUM`] at most, for as many channels as there
+/// are `sums`.
+pub(crate) fn sum_window(x: &[i8], window: &PoolWindow, sums: &mut [i16]) -> Option<()> {
+    let x = window.of(x, sums.len())?;
+    sums.fill(0);
+    for row in 0..window.rows {
+        for column in 0..window.columns {
+            let at = row.wrapping_mul(window.row_pitch).wrapping_add(column.wrapping_mul(window.column_pitch));
+            sums.iter_mut().zip(x.get(at..)?).for_each(|(sum, &x)| *sum = sum.wrapping_add(x.into()));
+        }
+    }
+    Some(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the weights section (`i32` and `f32` arrays aligned to 4); batch is 1; layout is NHWC; `min` and `max` clamp the
 //! stored output (the fused activation), `min <= max`.
 
+mod bands;
 mod convolution;
 mod elementwise;
 mod float;
@@ -11,6 +12,7 @@ mod lstm;
 mod movement;
 mod requantize;
 
+pub use bands::*;
 pub use convolution::*;
 pub use elementwise::*;
 pub use float::*;
@@ -80,7 +82,7 @@ pub enum Operand {
 pub struct Pool2d {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may overlap the input as [`Pool2d::distances`] allows from the top down.
     pub y: u32,
     /// Shape of the input.
     pub x_shape: Hwc,
@@ -111,7 +113,7 @@ pub struct Pool2d {
 pub struct Mean {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may start where the input starts, else must not overlap it.
     pub y: u32,
     /// Leading elements.
     pub outer: u32,
@@ -150,6 +152,23 @@ pub struct Softmax {
     pub diff_min: i32,
 }
 
+/// The operands of a number that no instruction has yet: there are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Reserved {}
+
+impl Serialize for Reserved {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> Deserialize<'de> for Reserved {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("no such instruction"))
+    }
+}
+
 /// One step of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -183,6 +202,8 @@ pub enum Instruction {
     Lstm(Lstm),
     Sub(Add),
     LstmF32(LstmF32),
+    Reserved28(Reserved),
+    Bands(Bands),
 }
 
 impl Instruction {
@@ -217,6 +238,8 @@ impl Instruction {
             Self::Lstm(_) => "lstm",
             Self::Sub(_) => "sub",
             Self::LstmF32(_) => "lstm_f32",
+            Self::Reserved28(never) => match *never {},
+            Self::Bands(_) => "bands",
         }
     }
 }

@@ -33,7 +33,10 @@ macro_rules! kernels {
         impl Instruction {
             /// The kernel that runs it.
             pub const fn kernel(&self) -> Kernel {
-                match self { $(Self::$kind(_) => Kernel::$kind,)* }
+                match self {
+                    $(Self::$kind(_) => Kernel::$kind,)*
+                    Self::Reserved28(never) => match *never {},
+                }
             }
         }
 
@@ -109,6 +112,7 @@ kernels! {
     Lstm = 25 in lstm;
     Sub = 26 in sub;
     #[cfg(feature = "f32")] LstmF32 = 27 in f32::lstm;
+    Bands = 29 in bands::header;
 }
 
 /// Every kernel that a checked instruction needs: its own, and those of rare forms.

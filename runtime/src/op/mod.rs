@@ -6,6 +6,7 @@
 
 pub mod add;
 pub mod average_pool2d;
+pub mod bands;
 pub mod conv2d;
 pub mod depthwise_conv2d;
 pub mod dequantize;
@@ -27,6 +28,7 @@ pub mod transpose;
 
 pub mod dispatch;
 mod elementwise;
+mod pool;
 mod scales;
 pub(crate) mod split;
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod add;
 mod block;
 mod full;
+mod pool;
 mod rows;
 mod strips;
 mod widen;
@@ -13,6 +14,7 @@ mod widen;
 pub(crate) use add::add_tflite;
 pub(crate) use block::convolve_block;
 pub(crate) use full::fully_connect;
+pub(crate) use pool::{max_window, sum_window};
 pub(crate) use rows::widen_rows;
 pub(crate) use strips::convolve_quad;
 pub(crate) use widen::{widen_patch, widen_strip};

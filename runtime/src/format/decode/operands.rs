@@ -51,6 +51,7 @@ decode_fields! {
         hidden_scale, hidden_zero_point,
     }
     LstmGateF32 { weights_x, weights_h, bias }
+    Bands { count }
     LstmF32 { x, y, cell, hidden, steps, in_n, units, input, forget, candidate, output, cell_clip }
 }
 
