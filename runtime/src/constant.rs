@@ -44,6 +44,7 @@
 //! ```
 
 use crate::error::EngineError;
+use crate::format::instruction::Bands;
 use crate::format::{DType, Instruction, Rounding, SECTION_ALIGN};
 use crate::op::{self, dispatch};
 use crate::ops::Ops;
@@ -98,6 +99,13 @@ impl<O: Ops> Memory<'_, O> {
     pub fn run(&mut self, instruction: &Instruction) {
         let done = dispatch::run::<O>(instruction, &mut self.0);
         debug_assert!(done.is_some(), "operands that cannot be fetched: {instruction:?}");
+    }
+
+    /// Runs the instructions after a [`Bands`](Instruction::Bands), which are `following`, in bands.
+    pub fn run_bands(&mut self, following: &[Instruction]) {
+        let bands = Bands { count: following.len() as u32 };
+        let done = op::bands::run::<O>(&bands, 0, following.iter().copied(), &mut self.0, &mut ());
+        debug_assert!(done.is_some(), "operands that cannot be fetched: {following:?}");
     }
 
     /// Sets the state of one instruction to its initial value.

@@ -1,10 +1,11 @@
 //! Walks a program over an arena.
 
 use crate::error::{EngineError, IoError, SelfTestFailure};
-use crate::format::{DType, Port, SECTION_ALIGN};
+use crate::format::{DType, Instruction, Port, SECTION_ALIGN};
 use crate::model::Model;
 use crate::observer::Observer;
-use crate::op::{Memory, dispatch};
+use crate::op::dispatch::Kernel;
+use crate::op::{Memory, bands, dispatch};
 use crate::ops::{AllOps, Ops};
 use crate::{io, self_test};
 
@@ -75,11 +76,22 @@ impl<'m, 'a, O: Ops> Engine<'m, 'a, O> {
     pub fn run_with<W: Observer + ?Sized>(&mut self, observer: &mut W) {
         let mut memory =
             Memory { arena: &mut *self.arena, weights: self.model.weights(), rounding: self.model.rounding() };
-        for (index, instruction) in self.model.instructions().enumerate() {
+        let mut instructions = self.model.instructions().enumerate();
+        while let Some((index, instruction)) = instructions.next() {
             observer.before(index, &instruction);
             let done = dispatch::run_decoded::<O>(&instruction, &mut memory);
             debug_assert!(done.is_some(), "`check` accepted what `run` cannot do: {instruction:?}");
             observer.after(index, &instruction, memory.arena);
+            if let Instruction::Bands(op) = instruction
+                && O::KERNELS.contains(Kernel::Bands)
+            {
+                let following = instructions.clone().map(|(_, instruction)| instruction);
+                let done = bands::run::<O>(&op, index, following, &mut memory, observer);
+                debug_assert!(done.is_some(), "`check` accepted what `run` cannot do after instruction {index}");
+                for _ in 0..op.count {
+                    let _ = instructions.next();
+                }
+            }
         }
     }
 

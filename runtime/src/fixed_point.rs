@@ -76,7 +76,7 @@ pub fn requantize_reduced(acc: i64, multiplier: i32, shift: i8) -> i32 {
 
 /// [`doubling_high_multiply`] of a `b` that is not `i32::MIN`.
 #[inline]
-fn high_multiply(a: i32, b: i32) -> i32 {
+pub(crate) fn high_multiply(a: i32, b: i32) -> i32 {
     ((i64::from(a) * i64::from(b) + (1 << 30)) >> 31) as i32
 }
 

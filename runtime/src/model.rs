@@ -6,6 +6,8 @@ use crate::format::{
     Checksum, DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Meta, Port, Program, Rounding, SECTION_ALIGN, Section,
 };
 use crate::header::{CONTROL_HEAD, CONTROL_REST, Header, SHA256};
+use crate::op::bands::Chain;
+use crate::op::dispatch::Kernel;
 use crate::op::{self, Limits, Span, dispatch};
 use crate::ops::{AllOps, Kernels, Ops};
 use crate::self_test::SelfTest;
@@ -170,11 +172,17 @@ impl<O> core::fmt::Debug for Model<'_, O> {
 }
 
 /// The instructions of a [`Model`], in order.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Instructions<'m, O = AllOps> {
     rest: &'m [u8],
     left: u32,
     ops: PhantomData<fn() -> O>,
+}
+
+impl<O> Clone for Instructions<'_, O> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
 }
 
 impl<O: Ops> Iterator for Instructions<'_, O> {
@@ -252,17 +260,24 @@ fn check_port(port: &Port, limits: &Limits) -> Option<Span> {
 /// Checks every instruction; true if one of them has state.
 fn check_instructions<O: Ops>(mut reader: Reader, count: u32, limits: &Limits) -> Result<bool, LoadError> {
     let mut has_state = false;
+    let mut chain = Chain::default();
     for index in 0..count {
         let refuse = |fault| LoadError::Instruction { index: index as u16, fault };
         // By reference: an instruction is as long as the longest one, and copying it costs as much as checking it.
         match &dispatch::decode::<O>(&mut reader) {
             _ if reader.failed() => return Err(refuse(Fault::Encoding)),
             None => return Err(refuse(Fault::Unsupported)),
+            Some(instruction) if O::KERNELS.contains(Kernel::Bands) && chain.is_open() => {
+                chain.push::<O>(instruction, limits).map_err(refuse)?;
+            }
             Some(instruction) => {
                 dispatch::check::<O>(instruction, limits).map_err(refuse)?;
                 has_state |= dispatch::has_state::<O>(instruction);
+                if let Instruction::Bands(bands) = instruction {
+                    chain = Chain::new(bands);
+                }
             }
         }
     }
-    if reader.rest().is_empty() { Ok(has_state) } else { Err(LoadError::Encoding) }
+    if reader.rest().is_empty() && !chain.is_open() { Ok(has_state) } else { Err(LoadError::Encoding) }
 }

@@ -4,6 +4,9 @@ use crate::format::Instruction;
 
 /// Called around each instruction by [`Engine::run_with`](crate::Engine::run_with): for profiling, tapping tensors,
 /// feeding a watchdog. Methods that are not overridden cost nothing.
+///
+/// An instruction that runs in [`Bands`](crate::format::instruction::Bands) is reported once for each band, with places and
+/// shapes of its rows. The arena never holds all of its result at once, unless it is the chain's last one.
 pub trait Observer {
     /// `instruction`, at `index` in the program, is about to run.
     #[inline]

@@ -4,7 +4,7 @@ mod support;
 
 use mote_runtime::format::instruction::{Biases, Conv2dWinograd, Factors, Hwc, Requantize8, RowOrder};
 use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Section, with_signature};
-use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, LoadError, Model};
+use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, LoadError, Model, Observer};
 use support::{Small, patched, small};
 
 /// As [`patched`], with wrong checksums: for what is refused before they are looked at.
@@ -288,6 +288,44 @@ fn winograd_convolutions_are_refused_by_rule() {
     refused(|c| c.x_shape.c = u32::MAX, Fault::Parameter);
     refused(|c| c.y_shape.c = u32::MAX, Fault::Shape);
     refused(|c| (c.requantize.min, c.requantize.max) = (1, 0), Fault::Parameter);
+}
+
+#[test]
+fn bands_that_do_not_end_are_refused() {
+    let mut zoo = support::zoo::zoo(mote_runtime::format::Rounding::Single);
+    zoo.instructions = support::zoo::banded();
+    assert!(Model::load(&zoo.bytes()).is_ok());
+    zoo.instructions.pop();
+    assert_eq!(error_of(&zoo.bytes()), LoadError::Encoding);
+    let mut zoo = support::zoo::zoo(mote_runtime::format::Rounding::Single);
+    zoo.instructions = support::zoo::banded();
+    let softmax = small().instructions[4];
+    zoo.instructions[2] = softmax;
+    assert_eq!(error_of(&zoo.bytes()), LoadError::Instruction { index: 2, fault: Fault::Parameter });
+}
+
+/// What each kind of instruction left behind, in the order of the calls.
+#[derive(Default)]
+struct Calls(Vec<usize>);
+
+impl Observer for Calls {
+    fn after(&mut self, index: usize, _: &Instruction, _: &[u8]) {
+        self.0.push(index);
+    }
+}
+
+#[test]
+fn instructions_in_bands_are_observed_band_by_band() {
+    let mut zoo = support::zoo::zoo(mote_runtime::format::Rounding::Single);
+    zoo.instructions = support::zoo::banded();
+    zoo.instructions.push(small().instructions[4]);
+    let bytes = zoo.bytes();
+    let mut arena = AlignedBytes::zeroed(zoo.arena_bytes as usize);
+    let mut calls = Calls::default();
+    Engine::new(Model::load(&bytes).unwrap(), &mut arena).unwrap().run_with(&mut calls);
+    // Two rows of the depthwise convolution for one of the pool, each as soon as the rows are there that it reads.
+    let of_a_row = [1, 2, 1, 2, 3];
+    assert_eq!(calls.0, [&[0][..], &of_a_row, &of_a_row, &of_a_row, &of_a_row, &[4]].concat());
 }
 
 #[test]

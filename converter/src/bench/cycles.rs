@@ -83,7 +83,7 @@ pub fn estimate_cycles(
         other => other,
     })?;
     let text = std::fs::read_to_string(&report).map_err(|error| failed(error.to_string()))?;
-    of_spans(&spans(&text), device.instruction_ticks.len()).ok_or_else(|| failed(text))
+    of_spans(&spans(&text), &device.instruction_order).ok_or_else(|| failed(text))
 }
 
 /// What the plugin calls the core, if it knows it.
@@ -117,11 +117,14 @@ fn spans(report: &str) -> Vec<u64> {
     report.lines().filter_map(cycles).collect()
 }
 
-/// The spans are the timed runs, then the instructions of one observed run.
-fn of_spans(spans: &[u64], instructions: usize) -> Option<Cycles> {
+/// The spans are the timed runs, then the instructions of one observed run, `order` says which: those that run in bands come
+/// several times.
+fn of_spans(spans: &[u64], order: &[usize]) -> Option<Cycles> {
     let (runs, each) = spans.split_at_checked(RUNS as usize)?;
     let total = *runs.last()?;
-    (each.len() == instructions).then(|| Cycles { total, per_instruction: each.to_vec() })
+    let mut per_instruction = vec![0; order.iter().max().map_or(0, |last| last + 1)];
+    order.iter().zip(each).for_each(|(&index, cycles)| per_instruction[index] += cycles);
+    (each.len() == order.len()).then_some(Cycles { total, per_instruction })
 }
 
 #[cfg(test)]
@@ -146,13 +149,14 @@ mod tests {
 
     #[test]
     fn the_warm_run_counts_and_instructions_follow() {
-        let found = of_spans(&spans(REPORT), 2).unwrap();
+        let found = of_spans(&spans(REPORT), &[0, 1]).unwrap();
         assert_eq!(found, Cycles { total: 29, per_instruction: vec![18, 11] });
+        assert_eq!(of_spans(&[5, 5, 1, 2, 3, 4], &[0, 1, 2, 1]).unwrap().per_instruction, [1, 6, 3]);
     }
 
     #[test]
     fn spans_that_are_not_those_of_the_job_are_refused() {
-        assert_eq!(of_spans(&spans(REPORT), 3), None);
-        assert_eq!(of_spans(&[1], 0), None);
+        assert_eq!(of_spans(&spans(REPORT), &[0, 1, 2]), None);
+        assert_eq!(of_spans(&[1], &[]), None);
     }
 }

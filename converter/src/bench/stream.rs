@@ -30,6 +30,8 @@ pub struct DeviceReport {
     pub run_ticks: Vec<u64>,
     /// Ticks of each instruction, in order.
     pub instruction_ticks: Vec<u64>,
+    /// The instruction of every time reported, of which those that run in bands have several.
+    pub instruction_order: Vec<usize>,
     /// For each sample of the job.
     pub outputs: Outputs,
 }
@@ -127,8 +129,16 @@ impl DeviceReport {
             }
             "run" => self.run_ticks.push(number(&mut words)?),
             "op" => {
-                (number::<usize>(&mut words)? == self.instruction_ticks.len()).then_some(())?;
-                self.instruction_ticks.push(number(&mut words)?);
+                // One line an instruction, in order; those that run in bands have one for each band.
+                let (index, ticks) = (number::<usize>(&mut words)?, number(&mut words)?);
+                self.instruction_order.push(index);
+                match self.instruction_ticks.get_mut(index) {
+                    Some(sum) => *sum += ticks,
+                    None => {
+                        (index == self.instruction_ticks.len()).then_some(())?;
+                        self.instruction_ticks.push(ticks);
+                    }
+                }
             }
             "out" => self.output(&mut words)?,
             "status" => (words.next()? == "ok").then_some(())?,

@@ -15,6 +15,9 @@ pub fn emit(plan: &Plan, options: &EmitOptions) -> Result<Emitted, EmitError> {
     let mut context =
         Context { plan, options, weights: Weights::default(), instructions: Vec::new(), sources: Vec::new() };
     for &node in &plan.order {
+        if let Some(chain) = plan.bands_of(node).filter(|chain| chain.nodes.first() == Some(&node)) {
+            context.emit_bands(chain);
+        }
         context.emit_node(node)?;
     }
     let Context { weights, instructions, sources, .. } = context;

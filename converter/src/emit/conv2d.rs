@@ -76,7 +76,7 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let order = RowOrder::TopDown;
     let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize };
     let scratch = n.scratch(op.scratch_bytes().ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
-    let order = row_order((x, x_shape), (y, y_shape), 1, || op.distances());
+    let order = row_order(n, (x, x_shape), (y, y_shape), 1, || op.distances());
     n.push(Instruction::Conv2d(Conv2d { scratch, order, ..op }));
     Ok(())
 }
@@ -97,7 +97,7 @@ fn winograd(
     let op = plan::winograd_of(&op).ok_or_else(|| n.error("it has no form for Winograd's F(2x2, 3x3)"))?;
     let weights = n.context.weights.add_i16_words(&winograd_filters(filters, x_shape.c as usize));
     let scratch = n.scratch(op.scratch_bytes().unwrap_or(0))?;
-    let order = row_order((x, x_shape), (y, y_shape), 1, || op.distances());
+    let order = row_order(n, (x, x_shape), (y, y_shape), 1, || op.distances());
     n.push(Instruction::Conv2dWinograd(Conv2dWinograd { weights, scratch, order, ..op }));
     Ok(())
 }
@@ -137,18 +137,22 @@ fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Resul
     // The planner has decided whether there is scratch memory; if so, it is all that strips need.
     let planned = if n.has_scratch() { op.strip_bytes().unwrap_or(0) } else { 0 };
     let op = DepthwiseConv2d { scratch: n.scratch(planned)?, scratch_bytes: planned, ..op };
-    let order = row_order((x, x_shape), (y, y_shape), 1, || op.distances());
+    let order = row_order(n, (x, x_shape), (y, y_shape), 1, || op.distances());
     n.push(Instruction::DepthwiseConv2d(DepthwiseConv2d { order, ..op }));
     Ok(())
 }
 
 /// The order in which the planned places allow an output to be computed; an element takes `bytes`.
 fn row_order(
+    n: &NodeContext,
     (x, x_shape): (u32, Hwc),
     (y, y_shape): (u32, Hwc),
     bytes: u64,
     distances: impl FnOnce() -> Distances,
 ) -> RowOrder {
+    if n.context.plan.bands_of(n.id).is_some() {
+        return RowOrder::TopDown;
+    }
     let end = |start: u32, shape: Hwc| u64::from(start) + bytes * u64::from(shape.elements().unwrap_or(u32::MAX));
     let overlap = u64::from(x) < end(y, y_shape) && u64::from(y) < end(x, x_shape);
     // If no order will do, the check of the finished file says so.
@@ -164,7 +168,7 @@ fn full16(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(
     let Shape { x_shape, y_shape, window, .. } = shape;
     let order = RowOrder::TopDown;
     let op = Conv2dI16 { x, y, x_shape, y_shape, window, groups, weights, order, requantize };
-    let order = row_order((x, x_shape), (y, y_shape), 2, || op.distances());
+    let order = row_order(n, (x, x_shape), (y, y_shape), 2, || op.distances());
     n.push(Instruction::Conv2dI16(Conv2dI16 { order, ..op }));
     Ok(())
 }
@@ -177,7 +181,7 @@ fn depthwise16(n: &mut NodeContext, shape: Shape, activation: Activation) -> Res
     let Shape { x_shape, y_shape, window, .. } = shape;
     let order = RowOrder::TopDown;
     let op = DepthwiseConv2dI16 { x, y, x_shape, y_shape, window, weights, order, requantize };
-    let order = row_order((x, x_shape), (y, y_shape), 2, || op.distances());
+    let order = row_order(n, (x, x_shape), (y, y_shape), 2, || op.distances());
     n.push(Instruction::DepthwiseConv2dI16(DepthwiseConv2dI16 { order, ..op }));
     Ok(())
 }

@@ -81,7 +81,8 @@ pub struct MetaOptions {
 pub struct InstructionSource {
     /// The node of the planned graph that it (or part of it) implements.
     pub node: NodeId,
-    /// The value that is complete after it; `None` if further instructions complete it.
+    /// The value that is complete after it; `None` if further instructions complete it, or none do because it is made in
+    /// bands for the next node.
     pub completes: Option<ValueId>,
 }
 

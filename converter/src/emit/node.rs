@@ -1,10 +1,20 @@
 //! Which emitter writes which op.
 
 use super::context::{Context, NodeContext};
-use super::{EmitError, conv2d, copy, elementwise, fully_connected, lstm, mean, pool, softmax, unary};
+use super::{
+    EmitError, InstructionSource, conv2d, copy, elementwise, fully_connected, lstm, mean, pool, softmax, unary,
+};
 use crate::ir::{NodeId, Op};
+use crate::plan::Bands;
+use mote_runtime::format::{Instruction, instruction};
 
 impl Context<'_> {
+    /// Writes that the nodes of a chain, which follow, run in bands. It counts as an instruction of the last one.
+    pub fn emit_bands(&mut self, chain: &Bands) {
+        self.instructions.push(Instruction::Bands(instruction::Bands { count: chain.nodes.len() as u32 }));
+        self.sources.push(InstructionSource { node: chain.last(), completes: None });
+    }
+
     /// Writes the instructions of one node. None if its output is already where it should be.
     pub fn emit_node(&mut self, id: NodeId) -> Result<(), EmitError> {
         let node = &self.plan.quant.graph.nodes[id.0];
@@ -43,7 +53,8 @@ impl Context<'_> {
             Op::Dequantize => unary::emit_dequantize(context),
             Op::Requantize => unary::emit_requantize(context),
         }?;
-        if let Some(last) = self.sources.get_mut(first..).and_then(|written| written.last_mut()) {
+        let complete = self.plan.bands_of(id).is_none_or(|chain| chain.last() == id);
+        if let Some(last) = self.sources.get_mut(first..).and_then(|written| written.last_mut()).filter(|_| complete) {
             last.completes = Some(node.output);
         }
         Ok(())

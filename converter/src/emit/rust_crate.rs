@@ -95,10 +95,19 @@ fn library(model: &Model) -> String {
     let meta = model.meta();
     let mut names = meta.node_names.lines();
     let (mut run, mut reset) = (String::new(), String::new());
-    for instruction in model.instructions() {
+    let mut instructions = model.instructions();
+    while let Some(instruction) = instructions.next() {
         let node = names.next().map(one_line).unwrap_or_default();
-        let constant = constant(&instruction);
         let _ = writeln!(run, "        // {} {node}", instruction.name());
+        if let Instruction::Bands(bands) = instruction {
+            let _ = writeln!(run, "        memory.run_bands(&const {{ [");
+            for (banded, node) in instructions.by_ref().take(bands.count as usize).zip(&mut names) {
+                let _ = writeln!(run, "            {}, // {}", constant(&banded), one_line(node));
+            }
+            let _ = writeln!(run, "        ] }});");
+            continue;
+        }
+        let constant = constant(&instruction);
         let _ = writeln!(run, "        memory.run(&const {{ {constant} }});");
         if let Instruction::Lstm(_) | Instruction::LstmF32(_) = instruction {
             let _ = writeln!(reset, "        memory.reset(&const {{ {constant} }});");

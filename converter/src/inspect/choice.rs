@@ -35,6 +35,10 @@ impl Choice {
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes,
             },
+            I::AveragePool2d(op) | I::MaxPool2d(op) => {
+                Self { memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))), ..Self::default() }
+            }
+            I::Bands(op) => Self { kernel: format!("runs the next {} by rows", op.count), ..Self::default() },
             I::Add(op) => Self::binary(&op.binary),
             I::Sub(op) => Self::binary(&op.binary),
             I::Mul(op) => Self::binary(&op.binary),
@@ -65,6 +69,22 @@ impl Choice {
         Self { kernel: "direct".into(), memory, ..Self::default() }
     }
 
+    /// Of an instruction that runs in bands, the arena holding at most `rows` rows of its result.
+    pub fn in_bands(self, rows: u32, of: u32, bytes: u32) -> Self {
+        Self { memory: format!("{IN_BANDS}: {rows} of {of} rows in {bytes} B"), ..self }
+    }
+
+    /// Of the last of several instructions that run in bands: it may lie over what the first one reads.
+    pub fn over_first_input(self, [x, x_end]: [u32; 2], [y, y_end]: [u32; 2]) -> Self {
+        let over = overlap((x, x_end.saturating_sub(x)), (y, y_end.saturating_sub(y)));
+        let memory = match over.as_str() {
+            "" => IN_BANDS.into(),
+            IN_PLACE => format!("{IN_BANDS}, in place of the chain's input"),
+            over => format!("{IN_BANDS}, {}", over.replace("its input", "the chain's input")),
+        };
+        Self { memory, ..self }
+    }
+
     fn unary(x: u32, y: u32) -> Self {
         Self { memory: if x == y { IN_PLACE.into() } else { String::new() }, ..Self::default() }
     }
@@ -84,6 +104,8 @@ impl Choice {
 }
 
 const IN_PLACE: &str = "in place";
+/// How [`Choice::memory`] starts for results that are never complete in memory.
+pub const IN_BANDS: &str = "in bands";
 
 fn bytes(shape: Hwc) -> u32 {
     shape.elements().unwrap_or(u32::MAX)

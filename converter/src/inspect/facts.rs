@@ -26,6 +26,7 @@ impl Facts {
     pub fn of(instruction: &Instruction) -> Self {
         use Instruction::*;
         match instruction {
+            Bands(_) => plain(Vec::new(), vec![0], 0, 1),
             Conv2d(op) => {
                 let taps = u64::from(op.window.kernel_h) * u64::from(op.window.kernel_w);
                 let per_output = taps * u64::from(op.x_shape.c / op.groups.max(1));

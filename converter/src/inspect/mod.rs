@@ -1,11 +1,12 @@
 //! What is in a model file: the data behind `mote inspect`.
 
+mod bands;
 mod choice;
 mod facts;
 #[cfg(test)]
 mod tests;
 
-pub use choice::Choice;
+pub use choice::{Choice, IN_BANDS};
 pub use facts::Facts;
 
 use crate::plan::Target;
@@ -247,9 +248,14 @@ fn instructions(model: &Model, target: Target) -> Vec<InstructionSummary> {
     let meta = model.meta();
     let mut names = meta.node_names.lines();
     let mut params = meta.result_params.chunks_exact(8).map(|c| c.split_at(4));
+    let banded = bands::roles(model.instructions());
     let describe = |(index, instruction): (usize, Instruction)| {
-        let facts = Facts::of(&instruction);
-        let choice = Choice::of(&instruction, target);
+        let (facts, choice) = (Facts::of(&instruction), Choice::of(&instruction, target));
+        let (facts, choice) = banded
+            .get(index)
+            .copied()
+            .flatten()
+            .map_or((facts.clone(), choice.clone()), |role| role.apply(facts, choice));
         let (scale, zero_point) = params.next().unwrap_or_default();
         InstructionSummary {
             index,

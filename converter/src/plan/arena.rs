@@ -13,6 +13,17 @@ const SEARCH_TRIES: usize = 4_000;
 
 /// Bytes live at the worst step: no placement can end lower.
 pub fn lower_bound(groups: &[Group], overlaps: &Overlaps) -> i64 {
+    live(groups, overlaps).into_iter().max().unwrap_or(0)
+}
+
+/// The step that needs most, the first one if several do.
+pub fn fullest_step(groups: &[Group], overlaps: &Overlaps) -> usize {
+    let live = live(groups, overlaps);
+    (0..live.len()).max_by_key(|&step| (live[step], std::cmp::Reverse(step))).unwrap_or(0)
+}
+
+/// Bytes that each step needs at least.
+fn live(groups: &[Group], overlaps: &Overlaps) -> Vec<i64> {
     let steps = groups.iter().flat_map(|g| &g.members).map(|m| m.life.last + 1).max().unwrap_or(0);
     let mut live: Vec<i64> = (0..steps).map(|step| groups.iter().map(|g| live_bytes(g, step)).sum()).collect();
     let life = |value| groups.iter().flat_map(|g| &g.members).find(|m| m.value == value).map(|m| m.life);
@@ -24,7 +35,7 @@ pub fn lower_bound(groups: &[Group], overlaps: &Overlaps) -> i64 {
             *live -= overlap.saved_bytes;
         }
     }
-    live.into_iter().max().unwrap_or(0)
+    live
 }
 
 /// Bytes of `group` that hold something at `step`.

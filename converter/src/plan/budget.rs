@@ -1,15 +1,18 @@
-//! Which nodes get the scratch memory that only makes them faster, and the weights.
+//! Which nodes get the scratch memory that only makes them faster, which run in bands, and which get larger weights.
 
 use super::candidate::{Candidate, Granted, Problem};
 use super::cost::Cost;
 use super::kernel::Kernel;
 use super::liveness::bytes;
-use super::{PlanError, PlanOptions, Ram, winograd};
+use super::{PlanError, PlanOptions, Ram, bands, winograd};
 
 /// Plans tried in each direction beyond the first few, …
 const MOST_TRIES: usize = 48;
 /// … and their number times the square of the graph's nodes: keeps large graphs fast.
 const TRY_WORK: usize = 200_000;
+
+/// Bytes that bands must save where nobody asks for less memory: a run with them needs about 1300 more of stack.
+const WORTH_BANDS: i64 = 2048;
 
 /// The plan that suits `options` best.
 pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, PlanError> {
@@ -21,18 +24,34 @@ pub fn choose(problem: &Problem, options: &PlanOptions) -> Result<Candidate, Pla
 fn choose_scratch(problem: &Problem, options: &PlanOptions) -> Result<(Granted, Candidate), PlanError> {
     let optional = by_gain(problem, options);
     let all = granted(problem, &mut optional.iter().filter(|o| o.gain > 0));
-    let fastest = problem.plan(&all)?;
+    let whole = problem.plan(&all)?;
+    let whole_end = whole.end();
+    let mut best = (all, whole);
+    if problem.overlap() {
+        best = bands::shrink(problem, best, false, 0)?;
+    }
     let limit = match options.ram {
-        Ram::Fastest => return Ok((all, fastest)),
+        Ram::Fastest => i64::MAX,
         Ram::Within(bytes) => i64::from(bytes),
         Ram::Min => 0,
     };
-    if fastest.end() <= limit || optional.is_empty() {
-        return Ok((all, fastest));
+    if !best.0.bands.is_empty() && whole_end <= limit && whole_end - best.1.end() < WORTH_BANDS {
+        best.0.bands.clear();
+        best.1 = problem.plan(&best.0)?;
+    }
+    if limit == i64::MAX {
+        return Ok(best);
+    }
+    if problem.overlap() {
+        best = bands::shrink(problem, best, true, limit)?;
+    }
+    if best.1.end() <= limit || optional.is_empty() {
+        return Ok(best);
     }
     // Start from the smallest of three: everything, nothing, and what is smaller for each node seen alone.
-    let mut best = (all, fastest);
+    let bands = best.0.bands.clone();
     for start in [granted(problem, &mut optional.iter().filter(|o| o.smaller)), granted(problem, &mut [].iter())] {
+        let start = Granted { bands: bands.clone(), ..start };
         let candidate = problem.plan(&start)?;
         if candidate.end() < best.1.end() {
             best = (start, candidate);
@@ -75,7 +94,7 @@ fn tries(optional: &[Optional], most: usize) -> impl Iterator<Item = (&Optional,
 
 fn granted(problem: &Problem, nodes: &mut dyn Iterator<Item = &Optional>) -> Granted {
     let none = vec![false; problem.scratch().len()];
-    let mut granted = Granted { scratch: none.clone(), winograd: none };
+    let mut granted = Granted { scratch: none.clone(), winograd: none, bands: Vec::new() };
     nodes.for_each(|o| granted.scratch[o.node] = true);
     granted
 }
@@ -89,7 +108,7 @@ fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<Optional> {
         let node = &graph.nodes[index];
         let Some(without) = Kernel::of(graph, node) else { continue };
         let with = without.with_scratch(scratch.bytes);
-        let cost = |kernel: &Kernel| Cost::of(kernel).instructions(options.target);
+        let cost = |kernel: &Kernel| Cost::of(kernel).map_or(0, |cost| cost.instructions(options.target));
         let alone = |kernel: &Kernel| {
             let saved =
                 node.inputs.first().zip(kernel.distances()).map_or(0, |(&x, distances)| {

@@ -1,11 +1,13 @@
 //! One way to run a graph: an order, what lies over what, and where everything lies.
 
+use super::bands::Bands;
 use super::overlap::{Overlaps, overlaps};
 use super::scratch::{self, Scratch};
 use super::sharing::{self, InPlaceChoice};
-use super::{Lifetime, Plan, PlanError, arena, conflicts, liveness, schedule};
-use crate::ir::{NodeId, ValueId};
+use super::{Lifetime, Plan, PlanError, arena, bands, conflicts, liveness, schedule};
+use crate::ir::{Graph, NodeId, ValueId};
 use crate::quantize::QuantGraph;
+use std::collections::HashMap;
 
 /// What candidates have in common.
 pub struct Problem<'q> {
@@ -16,13 +18,15 @@ pub struct Problem<'q> {
     overlap: bool,
 }
 
-/// What nodes get that only makes them faster, per node. Those that have no use for it do not matter.
+/// How nodes run where there is a choice.
 #[derive(Clone, Debug)]
 pub struct Granted {
-    /// Optional scratch memory.
+    /// Per node: true if it has the scratch memory that only makes it faster. Nodes without a use for it do not matter.
     pub scratch: Vec<bool>,
-    /// Weights for Winograd's convolution.
+    /// Per node: true if it is a convolution by Winograd's F(2x2, 3x3), with larger weights.
     pub winograd: Vec<bool>,
+    /// Chains of nodes that run in bands.
+    pub bands: Vec<Bands>,
 }
 
 /// Nodes of the graph times nodes tried with another in-place operand than the first: keeps large graphs fast.
@@ -32,10 +36,11 @@ impl<'q> Problem<'q> {
     /// `overlap`: let outputs overlap the inputs that they are computed from.
     pub fn new(quant: &'q QuantGraph, scratch: &'q [Option<Scratch>], overlap: bool) -> Self {
         let mut problem = Self { quant, scratch, orders: Vec::new(), overlap };
-        let all = Granted { scratch: vec![true; scratch.len()], winograd: vec![false; scratch.len()] };
+        let all =
+            Granted { scratch: vec![true; scratch.len()], winograd: vec![false; scratch.len()], bands: Vec::new() };
         let bytes: Vec<usize> = scratch.iter().map(|s| s.map_or(0, |s| s.bytes as usize)).collect();
-        let overlaps = problem.overlaps(&problem.values(&all), &all);
-        problem.orders = schedule::candidate_orders(&quant.graph, &overlaps, &bytes);
+        problem.orders =
+            schedule::candidate_orders(&quant.graph, &problem.overlaps(&problem.values(&all), &all), &bytes);
         problem
     }
 
@@ -57,63 +62,108 @@ impl<'q> Problem<'q> {
     }
 
     fn overlaps(&self, scratch: &[Option<ValueId>], granted: &Granted) -> Overlaps {
-        if self.overlap { overlaps(self.quant, scratch, &granted.winograd) } else { Overlaps::new() }
+        if self.overlap { overlaps(self.quant, scratch, granted) } else { Overlaps::new() }
     }
 
-    /// The smallest arena with this scratch memory.
+    /// True if results may overlap operands, and nodes may run in bands.
+    pub fn overlap(&self) -> bool {
+        self.overlap
+    }
+
+    /// About the smallest arena of what is granted, found quickly.
+    pub fn quick_end(&self, granted: &Granted) -> Result<i64, PlanError> {
+        let scratch = self.values(granted);
+        let overlaps = self.overlaps(&scratch, granted);
+        let choice = vec![0; self.quant.graph.nodes.len()];
+        let mut least = i64::MAX;
+        for order in &self.orders {
+            let base = Base::new(self.quant, order, &scratch, &granted.bands)?;
+            least = least.min(arena::place_quickly(&base.share(&self.quant.graph, &choice), &overlaps).end);
+        }
+        Ok(least)
+    }
+
+    /// The smallest arena of what is granted.
     pub fn plan(&self, granted: &Granted) -> Result<Candidate, PlanError> {
         let scratch = self.values(granted);
         let overlaps = self.overlaps(&scratch, granted);
-        let new = |order: Vec<NodeId>| {
-            let candidate = Candidate::new(self.quant, order, &scratch, &overlaps)?;
-            Ok(Candidate { winograd: granted.winograd.clone(), ..candidate })
-        };
         let mut best: Option<Candidate> = None;
         for order in &self.orders {
-            let candidate = new(order.clone())?;
+            let candidate = Candidate::new(self.quant, order, &scratch, granted, &overlaps)?;
             if best.as_ref().is_none_or(|b| candidate.end() < b.end()) {
                 best = Some(candidate);
             }
         }
         match best {
             Some(best) => Ok(best),
-            None => new(Vec::new()),
+            None => Candidate::new(self.quant, &[], &scratch, granted, &overlaps),
         }
+    }
+}
+
+/// An order of nodes and what it says about lifetimes.
+struct Base {
+    order: Vec<NodeId>,
+    lifetimes: Vec<Option<Lifetime>>,
+    /// Bytes of the line buffers that stand for values.
+    lines: HashMap<ValueId, usize>,
+    /// Scratch memory that lies in another's.
+    shared: HashMap<ValueId, ValueId>,
+}
+
+impl Base {
+    fn new(
+        quant: &QuantGraph,
+        order: &[NodeId],
+        scratch: &[Option<ValueId>],
+        bands: &[Bands],
+    ) -> Result<Self, PlanError> {
+        let graph = &quant.graph;
+        let order = bands::together(order, bands);
+        let steps = bands::steps(&order, bands);
+        let mut lifetimes = liveness::lifetimes(graph, &order, &steps)?;
+        let shared = scratch::shared(graph, scratch, bands);
+        scratch::set_lifetimes(&mut lifetimes, scratch, &order, &steps, &shared);
+        Ok(Self { order, lifetimes, lines: bands::line_bytes(graph, bands), shared })
+    }
+
+    fn share(&self, graph: &Graph, choice: &InPlaceChoice) -> Vec<sharing::Group> {
+        sharing::share(graph, &self.order, &self.lifetimes, &self.lines, choice)
     }
 }
 
 /// One order, planned.
 pub struct Candidate {
-    order: Vec<NodeId>,
-    lifetimes: Vec<Option<Lifetime>>,
+    base: Base,
     groups: Vec<sharing::Group>,
     placement: conflicts::Placement,
     scratch: Vec<Option<ValueId>>,
     winograd: Vec<bool>,
+    bands: Vec<Bands>,
     lower_bound: i64,
+    fullest_step: usize,
 }
 
 impl Candidate {
     fn new(
         quant: &QuantGraph,
-        order: Vec<NodeId>,
+        order: &[NodeId],
         scratch: &[Option<ValueId>],
+        granted: &Granted,
         overlaps: &Overlaps,
     ) -> Result<Self, PlanError> {
         let graph = &quant.graph;
-        let mut lifetimes = liveness::lifetimes(graph, &order)?;
-        scratch::set_lifetimes(&mut lifetimes, scratch, &order);
-        let share = |choice: &InPlaceChoice| sharing::share(graph, &order, &lifetimes, choice);
+        let base = Base::new(quant, order, scratch, &granted.bands)?;
         let mut choice: InPlaceChoice = vec![0; graph.nodes.len()];
-        let mut groups = share(&choice);
+        let mut groups = base.share(graph, &choice);
         let mut end = arena::place_quickly(&groups, overlaps).end;
 
         // Writing over the other operand, or over none, can let the rest be packed tighter.
         let options = |&node: &NodeId| (node.0, sharing::in_place_operands(graph, node).len());
-        for (node, operands) in order.iter().map(options).take(TOGGLE_WORK / graph.nodes.len().max(1)) {
+        for (node, operands) in base.order.iter().map(options).take(TOGGLE_WORK / graph.nodes.len().max(1)) {
             for option in 1..=operands {
                 let before = std::mem::replace(&mut choice[node], option);
-                let other = share(&choice);
+                let other = base.share(graph, &choice);
                 let other_end = arena::place_quickly(&other, overlaps).end;
                 if other_end < end {
                     (groups, end) = (other, other_end);
@@ -124,13 +174,19 @@ impl Candidate {
         }
         let placement = arena::place(&groups, overlaps);
         let lower_bound = arena::lower_bound(&groups, overlaps);
-        let (scratch, winograd) = (scratch.to_vec(), Vec::new());
-        Ok(Self { order, lifetimes, groups, placement, scratch, winograd, lower_bound })
+        let fullest_step = arena::fullest_step(&groups, overlaps);
+        let (scratch, winograd, bands) = (scratch.to_vec(), granted.winograd.clone(), granted.bands.clone());
+        Ok(Self { base, groups, placement, scratch, winograd, bands, lower_bound, fullest_step })
     }
 
     /// Bytes of arena.
     pub fn end(&self) -> i64 {
         self.placement.end
+    }
+
+    /// The node that runs at the step that needs most.
+    pub fn fullest_node(&self) -> Option<NodeId> {
+        self.base.order.get(self.fullest_step.checked_sub(1)?).copied()
     }
 
     /// The plan that this is, of the graph that it was made for.
@@ -145,7 +201,10 @@ impl Candidate {
             }
         }
         let lower_bound_bytes = u32::try_from(self.lower_bound).map_err(|_| too_large())?;
-        let Self { order, lifetimes, scratch, winograd, .. } = self;
-        Ok(Plan { quant, order, offsets, lifetimes, scratch, winograd, arena_bytes, lower_bound_bytes })
+        let Self { base: Base { order, lifetimes, shared, .. }, scratch, winograd, bands, .. } = self;
+        for (value, largest) in shared {
+            offsets[value.0] = offsets[largest.0];
+        }
+        Ok(Plan { quant, order, offsets, lifetimes, scratch, winograd, bands, arena_bytes, lower_bound_bytes })
     }
 }

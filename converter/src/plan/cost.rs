@@ -54,17 +54,20 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Of a convolution.
-    pub fn of(kernel: &Kernel) -> Self {
+    /// Of a convolution; `None` for pools, which have nothing to choose from.
+    pub fn of(kernel: &Kernel) -> Option<Self> {
         match kernel {
-            Kernel::Conv2d(op) => Self::conv2d(op),
-            Kernel::Winograd(op) => Self::conv2d_winograd(op),
-            Kernel::Depthwise(op) => Self::depthwise_conv2d(op),
+            Kernel::Conv2d(op) => Some(Self::conv2d(op)),
+            Kernel::Winograd(op) => Some(Self::conv2d_winograd(op)),
+            Kernel::Depthwise(op) => Some(Self::depthwise_conv2d(op)),
             Kernel::Conv2dI16(op) => {
                 let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c / op.groups.max(1)];
-                Self::new(op.y_shape, &per_output, Way::Direct)
+                Some(Self::new(op.y_shape, &per_output, Way::Direct))
             }
-            Kernel::DepthwiseI16(op) => Self::new(op.y_shape, &[op.window.kernel_h, op.window.kernel_w], Way::Direct),
+            Kernel::DepthwiseI16(op) => {
+                Some(Self::new(op.y_shape, &[op.window.kernel_h, op.window.kernel_w], Way::Direct))
+            }
+            Kernel::Pool(_) => None,
         }
     }
 

@@ -1,13 +1,13 @@
-//! The int8 or int16 instruction that a convolution becomes: what it wants of the arena follows from its shapes.
+//! The int8 or int16 instruction that a convolution or a pool becomes: what it wants of the arena follows from its shapes.
 
 use crate::ir::{DType, Graph, Node, Op, Pads};
 use mote_runtime::format::instruction::{
-    Biases, Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Factors, Hwc, Multiplier, Requantize8,
-    Requantize16, RowOrder, WideBiases, Window,
+    Biases, Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Factors, Hwc, Instruction,
+    Multiplier, Pool2d, Requantize8, Requantize16, RowOrder, WideBiases, Window,
 };
 use mote_runtime::format::overlap::Distances;
 
-/// Shapes and window of a convolution; offsets, weights and scales are left open.
+/// Shapes and window of a convolution or a pool; offsets, weights and scales are left open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kernel {
     /// Patches of several pixels in scratch memory.
@@ -20,6 +20,8 @@ pub enum Kernel {
     Conv2dI16(Conv2dI16),
     /// On int16, one input channel per output channel.
     DepthwiseI16(DepthwiseConv2dI16),
+    /// Average or maximum of int8.
+    Pool(Pool2d),
 }
 
 impl Kernel {
@@ -47,6 +49,12 @@ impl Kernel {
                     (false, false) => conv2d(x_shape, y_shape, window, groups),
                     (false, true) => conv2d16(x_shape, y_shape, window, groups),
                 })
+            }
+            Op::MaxPool2d { kernel, stride, dilation, pads } if !wide => {
+                Some(pool(map(&x.shape)?, map(&y.shape)?, window(kernel, stride, dilation, pads)?, false))
+            }
+            Op::AveragePool2d { kernel, stride, dilation, pads, count_include_pad } if !wide => {
+                Some(pool(map(&x.shape)?, map(&y.shape)?, window(kernel, stride, dilation, pads)?, count_include_pad))
             }
             Op::ScaleShift if !wide => {
                 let channels = x.shape.last().copied().unwrap_or(1);
@@ -91,7 +99,18 @@ impl Kernel {
             Self::Conv2d(op) => op.scratch_bytes().unwrap_or(0),
             Self::Winograd(op) => op.scratch_bytes().unwrap_or(0),
             Self::Depthwise(op) => op.scratch_bytes,
-            Self::Conv2dI16(_) | Self::DepthwiseI16(_) => 0,
+            Self::Conv2dI16(_) | Self::DepthwiseI16(_) | Self::Pool(_) => 0,
+        }
+    }
+
+    /// As an instruction, with the fields that are not known left open. `None` for kernels that do not run in bands.
+    pub fn instruction(&self) -> Option<Instruction> {
+        match *self {
+            Self::Conv2d(op) => Some(Instruction::Conv2d(op)),
+            Self::Depthwise(op) => Some(Instruction::DepthwiseConv2d(op)),
+            // What it does with the elements of a window does not matter here.
+            Self::Pool(op) => Some(Instruction::AveragePool2d(op)),
+            Self::Winograd(_) | Self::Conv2dI16(_) | Self::DepthwiseI16(_) => None,
         }
     }
 
@@ -103,6 +122,7 @@ impl Kernel {
             Self::Depthwise(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::Conv2dI16(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::DepthwiseI16(op) => (op.x_shape, op.y_shape, &|| op.distances()),
+            Self::Pool(op) => (op.x_shape, op.y_shape, &|| op.distances()),
         };
         let fits = |shape: Hwc| shape.elements().is_some_and(|n| n > 0);
         (fits(x) && fits(y)).then(distances)
@@ -169,6 +189,22 @@ const OPEN16: Requantize16 = Requantize16 {
     min: i16::MIN,
     max: i16::MAX,
 };
+
+fn pool(x_shape: Hwc, y_shape: Hwc, window: Window, count_include_pad: bool) -> Kernel {
+    Kernel::Pool(Pool2d {
+        x: 0,
+        y: 0,
+        x_shape,
+        y_shape,
+        window,
+        count_include_pad,
+        pad_bottom: 0,
+        pad_right: 0,
+        zero_point: 0,
+        min: i8::MIN,
+        max: i8::MAX,
+    })
+}
 
 /// Stands for scales that the planner does not need.
 const OPEN: Requantize8 = Requantize8 {

@@ -5,7 +5,8 @@ use crate::ir::{Graph, NodeId, ValueId};
 
 /// Steps during which a value's bytes must not change, both ends included.
 ///
-/// At step 0 the caller fills the inputs; node `order[i]` runs at step `i + 1`; at the last step the caller reads the
+/// At step 0 the caller fills the inputs; node `order[i]` runs at step `i + 1`, or, in a chain that runs in bands, at that of
+/// the chain's last node; at the last step the caller reads the
 /// outputs. State lives from the first step to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
@@ -22,8 +23,8 @@ impl Lifetime {
     }
 }
 
-/// Lifetime of every value that lives in the arena, when nodes run in `order`.
-pub fn lifetimes(graph: &Graph, order: &[NodeId]) -> Result<Vec<Option<Lifetime>>, PlanError> {
+/// Lifetime of every value that lives in the arena, when nodes run in `order`, each at its step of `steps`.
+pub fn lifetimes(graph: &Graph, order: &[NodeId], steps: &[usize]) -> Result<Vec<Option<Lifetime>>, PlanError> {
     let mut lives: Vec<Option<Lifetime>> = vec![None; graph.values.len()];
     for port in &graph.inputs {
         lives[port.value.0] = Some(Lifetime { first: 0, last: 0 });
@@ -33,7 +34,7 @@ pub fn lifetimes(graph: &Graph, order: &[NodeId]) -> Result<Vec<Option<Lifetime>
     for state in &graph.state {
         lives[state.0] = Some(whole_run);
     }
-    for (step, &node) in order.iter().enumerate().map(|(i, n)| (i + 1, n)) {
+    for (&node, &step) in order.iter().zip(steps) {
         let node = &graph.nodes[node.0];
         for &operand in &node.inputs {
             if graph.constant(operand).is_some() {

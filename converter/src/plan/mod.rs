@@ -1,6 +1,7 @@
 //! `QuantGraph -> Plan`: the order of execution and an arena offset for every value.
 
 mod arena;
+mod bands;
 mod budget;
 mod candidate;
 mod conflicts;
@@ -22,6 +23,7 @@ mod winograd;
 #[cfg(test)]
 mod tests;
 
+pub use bands::Bands;
 pub use cost::{Cost, Way, macs};
 pub use kernel::{window, winograd as winograd_of};
 pub use liveness::Lifetime;
@@ -51,12 +53,16 @@ pub struct Plan {
     /// in-place operations, parts of a concatenation) have equal or nested ranges; an output may overlap an input that
     /// only it reads.
     pub offsets: Vec<Option<u32>>,
-    /// When every value in the arena is needed: step 0 fills the inputs, `order[i]` runs at step `i + 1`.
+    /// When every value in the arena is needed: step 0 fills the inputs, `order[i]` runs at step `i + 1`, or at that of the
+    /// last node of its chain.
     pub lifetimes: Vec<Option<Lifetime>>,
     /// Per node: the value that stands for its scratch memory, if it has any.
     pub scratch: Vec<Option<ValueId>>,
     /// Per node: true if it is a convolution by Winograd's F(2x2, 3x3).
     pub winograd: Vec<bool>,
+    /// Chains of nodes that run in bands; they follow each other in `order`. At the offset of what one of them makes, but
+    /// the last one, the arena has room for some rows only.
+    pub bands: Vec<Bands>,
     /// Bytes of arena needed: the largest end of any value.
     pub arena_bytes: u32,
     /// Bytes that are live at the worst step. No placement of these lifetimes can need less.
@@ -67,6 +73,17 @@ impl Plan {
     /// Arena offset of a value.
     pub fn offset(&self, value: ValueId) -> Option<u32> {
         self.offsets.get(value.0).copied().flatten()
+    }
+
+    /// Bytes of the arena that a value takes up: those of some rows, if it is made in bands for the next node.
+    pub fn bytes(&self, value: ValueId) -> usize {
+        let lines = bands::line_bytes(&self.quant.graph, &self.bands);
+        lines.get(&value).copied().unwrap_or_else(|| liveness::bytes(&self.quant.graph, value))
+    }
+
+    /// The chain that `node` is part of.
+    pub fn bands_of(&self, node: NodeId) -> Option<&Bands> {
+        self.bands.iter().find(|chain| chain.nodes.contains(&node))
     }
 }
 

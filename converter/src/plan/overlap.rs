@@ -1,5 +1,6 @@
 //! Outputs that may overlap the input that they are computed from.
 
+use super::candidate::Granted;
 use super::kernel::Kernel;
 use super::liveness::{Lifetime, bytes};
 use crate::ir::{Graph, NodeId, ValueId};
@@ -19,10 +20,14 @@ pub struct Overlap {
 /// Per input and output: how they may overlap while the node runs that reads one and writes the other.
 pub type Overlaps = HashMap<(ValueId, ValueId), Overlap>;
 
-/// Of all nodes; `scratch` is per node the value of its scratch memory, `winograd` if it is Winograd's convolution.
-pub fn overlaps(quant: &QuantGraph, scratch: &[Option<ValueId>], winograd: &[bool]) -> Overlaps {
+/// Of all nodes, and of the chains of them that run in bands; `scratch` is per node the value of its scratch memory.
+pub fn overlaps(quant: &QuantGraph, scratch: &[Option<ValueId>], granted: &Granted) -> Overlaps {
+    let Granted { winograd, bands, .. } = granted;
     let graph = &quant.graph;
     let of = |(index, node): (usize, &crate::ir::Node)| {
+        if bands.iter().any(|chain| chain.nodes.contains(&NodeId(index))) {
+            return None;
+        }
         let with_scratch = scratch.get(index).copied().flatten().is_some();
         let kernel = Kernel::of(graph, node)?;
         let kernel = match kernel.winograd() {
@@ -34,7 +39,9 @@ pub fn overlaps(quant: &QuantGraph, scratch: &[Option<ValueId>], winograd: &[boo
         let overlap = Overlap::of(graph, x, node.output, kernel.with_scratch(optional).distances()?);
         (graph.constant(x).is_none() && overlap.saved_bytes > 0).then_some(((x, node.output), overlap))
     };
-    graph.nodes.iter().enumerate().filter_map(of).collect()
+    let of_chains = bands.iter().filter_map(|chain| chain.overlap(graph));
+    let of_chains = of_chains.filter(|(_, overlap)| overlap.saved_bytes > 0);
+    graph.nodes.iter().enumerate().filter_map(of).chain(of_chains).collect()
 }
 
 impl Overlap {

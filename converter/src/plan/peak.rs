@@ -1,7 +1,6 @@
 //! Which step decides the size of the arena.
 
 use super::Plan;
-use super::liveness::bytes;
 use crate::ir::{NodeId, ValueId};
 
 /// The step that needs most.
@@ -37,7 +36,7 @@ impl Plan {
         let live = lives.filter_map(|(index, (life, offset))| {
             let life = life.as_ref().filter(|life| life.first <= step && step <= life.last);
             let value = ValueId(index);
-            life.and(*offset).map(|start| (value, start, bytes(&self.quant.graph, value) as u32))
+            life.and(*offset).map(|start| (value, start, self.bytes(value) as u32))
         });
         live.collect()
     }

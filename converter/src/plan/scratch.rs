@@ -1,9 +1,11 @@
 //! Memory that an instruction needs only while it runs: a value that no node makes, alive for one step.
 
+use super::bands::Bands;
 use super::kernel::Kernel;
-use super::liveness::Lifetime;
-use crate::ir::{DType, NodeId, ValueId};
+use super::liveness::{Lifetime, bytes};
+use crate::ir::{DType, Graph, NodeId, ValueId};
 use crate::quantize::QuantGraph;
+use std::collections::HashMap;
 
 /// The scratch memory of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +48,32 @@ pub fn add_scratch(quant: &mut QuantGraph, winograd: bool) -> Vec<Option<Scratch
     all
 }
 
-/// Makes the scratch values live while their nodes run.
-pub fn set_lifetimes(lives: &mut [Option<Lifetime>], scratch: &[Option<ValueId>], order: &[NodeId]) {
-    for (step, node) in order.iter().enumerate().map(|(i, node)| (i + 1, node)) {
-        if let Some(value) = scratch.get(node.0).copied().flatten() {
+/// Makes the scratch values live while their nodes run, each at its step of `steps`. `shared` lie in others' memory.
+pub fn set_lifetimes(
+    lives: &mut [Option<Lifetime>],
+    scratch: &[Option<ValueId>],
+    order: &[NodeId],
+    steps: &[usize],
+    shared: &HashMap<ValueId, ValueId>,
+) {
+    for (node, &step) in order.iter().zip(steps) {
+        if let Some(value) = scratch.get(node.0).copied().flatten().filter(|value| !shared.contains_key(value)) {
             lives[value.0] = Some(Lifetime { first: step, last: step });
         }
     }
+}
+
+/// Nodes of a chain use their scratch memory by turns: that of each, and the largest of the chain's, in which it lies.
+pub fn shared(graph: &Graph, scratch: &[Option<ValueId>], bands: &[Bands]) -> HashMap<ValueId, ValueId> {
+    let mut shared = HashMap::new();
+    for chain in bands {
+        let of_chain = || chain.nodes.iter().filter_map(|node| scratch.get(node.0).copied().flatten());
+        let largest = of_chain().max_by_key(|&value| (bytes(graph, value), std::cmp::Reverse(value)));
+        for value in of_chain() {
+            if let Some(largest) = largest.filter(|&largest| largest != value) {
+                shared.insert(value, largest);
+            }
+        }
+    }
+    shared
 }

@@ -3,6 +3,7 @@
 use super::liveness::{Lifetime, bytes};
 use super::views::{part_offsets, view_offset};
 use crate::ir::{Graph, NodeId, Op, ValueId};
+use std::collections::HashMap;
 
 /// A value at a fixed place in a [`Group`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +55,15 @@ pub type InPlaceChoice = Vec<usize>;
 
 /// Groups all values that live in the arena. Every sharing that is legal happens, except that `choice[node]` selects
 /// the operand tried first for in-place execution.
-pub fn share(graph: &Graph, order: &[NodeId], lives: &[Option<Lifetime>], choice: &InPlaceChoice) -> Vec<Group> {
-    let mut sharing = Sharing::new(graph, lives);
+/// `lines` are bytes of values of which the arena never holds more than some rows.
+pub fn share(
+    graph: &Graph,
+    order: &[NodeId],
+    lives: &[Option<Lifetime>],
+    lines: &HashMap<ValueId, usize>,
+    choice: &InPlaceChoice,
+) -> Vec<Group> {
+    let mut sharing = Sharing::new(graph, lives, lines);
     for &id in order {
         let node = &graph.nodes[id.0];
         if let Some(offset) = view_offset(graph, node) {
@@ -90,12 +98,13 @@ struct Sharing<'g> {
 }
 
 impl<'g> Sharing<'g> {
-    fn new(graph: &'g Graph, lives: &[Option<Lifetime>]) -> Self {
+    fn new(graph: &'g Graph, lives: &[Option<Lifetime>], lines: &HashMap<ValueId, usize>) -> Self {
         let mut sharing = Self { graph, groups: Vec::new(), group_of: vec![None; lives.len()] };
         for (index, life) in lives.iter().enumerate() {
             let Some(life) = *life else { continue };
             let value = ValueId(index);
-            let member = Member { value, start: 0, bytes: bytes(graph, value) as i64, life, data: index };
+            let bytes = lines.get(&value).copied().unwrap_or_else(|| bytes(graph, value)) as i64;
+            let member = Member { value, start: 0, bytes, life, data: index };
             sharing.group_of[index] = Some(sharing.groups.len());
             sharing.groups.push(Group { members: vec![member] });
         }

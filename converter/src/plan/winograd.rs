@@ -4,6 +4,7 @@ use super::candidate::{Candidate, Granted, Problem};
 use super::cost::Cost;
 use super::kernel::Kernel;
 use super::{PlanError, PlanOptions, Ram};
+use crate::ir::NodeId;
 use mote_runtime::format::instruction::Conv2d;
 
 /// What a convolution would gain.
@@ -20,7 +21,7 @@ impl Gain {
     pub fn of(op: &Conv2d, target: super::Target) -> Option<Self> {
         let winograd = super::kernel::winograd(op)?;
         let [direct, fast] = [Kernel::Conv2d(*op), Kernel::Winograd(winograd)];
-        let cost = |kernel: &Kernel| Cost::of(kernel).instructions(target) as i64;
+        let cost = |kernel: &Kernel| Cost::of(kernel).map_or(0, |cost| cost.instructions(target) as i64);
         let weights = op.row_bytes()?.checked_mul(op.y_shape.c)?;
         // Alignment of what follows may take three bytes more.
         let bytes = winograd.weight_bytes()?.saturating_sub(weights).saturating_add(3);
@@ -37,7 +38,7 @@ pub fn choose(
     candidate: Candidate,
 ) -> Result<Candidate, PlanError> {
     let mut left = options.extra_flash;
-    let options_of = by_gain(problem, options);
+    let options_of = by_gain(problem, options, &granted);
     let limit = match options.ram {
         Ram::Fastest => {
             let mut all = granted;
@@ -64,14 +65,15 @@ pub fn choose(
     Ok(best.1)
 }
 
-/// All nodes that would be faster, those first that gain most for a byte of flash.
-fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<(usize, Gain)> {
+/// All nodes that would be faster, those first that gain most for a byte of flash. Nodes that run in bands stay as they are.
+fn by_gain(problem: &Problem, options: &PlanOptions, granted: &Granted) -> Vec<(usize, Gain)> {
     if options.extra_flash == 0 {
         return Vec::new();
     }
     let graph = &problem.quant().graph;
+    let banded = |index| granted.bands.iter().any(|chain| chain.nodes.contains(&NodeId(index)));
     let of = |(index, node)| match Kernel::of(graph, node) {
-        Some(Kernel::Conv2d(op)) => Gain::of(&op, options.target).map(|gain| (index, gain)),
+        Some(Kernel::Conv2d(op)) if !banded(index) => Gain::of(&op, options.target).map(|gain| (index, gain)),
         _ => None,
     };
     let mut all: Vec<(usize, Gain)> = graph.nodes.iter().enumerate().filter_map(of).collect();

@@ -4,7 +4,7 @@
 
 use super::{Session, SessionError};
 use crate::import::{Network, tflite};
-use crate::inspect::{InspectError, Summary};
+use crate::inspect::{IN_BANDS, InspectError, Summary};
 use crate::ir::{Graph, Node, Op, ValueId};
 use safetensors::SafeTensors;
 use serde::Serialize;
@@ -209,10 +209,18 @@ fn locate(graph: &Graph, summary: &Summary, value: ValueId) -> Source {
                 note = Some(format!("a view: compared with the bytes of `{}`", graph.value(x).name));
                 at = x;
             }
+            _ if in_bands(summary, node) => {
+                return Source { place: Place::Nowhere, note: Some("made in bands: never complete in memory".into()) };
+            }
             _ => return Source { place: Place::Nowhere, note: Some("fused: no instruction makes it alone".into()) },
         }
     }
     Source { place: Place::Nowhere, note }
+}
+
+/// True if the arena holds some rows of the result at a time only.
+fn in_bands(summary: &Summary, node: &Node) -> bool {
+    summary.instructions.iter().any(|i| i.node == node.name && i.memory.starts_with(IN_BANDS))
 }
 
 /// The range that the instructions of `node` write, if it is exactly its result.

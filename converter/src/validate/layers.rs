@@ -62,15 +62,22 @@ pub fn compare_file(
         for sample in &stored {
             executor.run_observed(sample, &mut keep).map_err(EvaluateError::from)?;
         }
+        // An instruction that runs in bands is seen after each of them: the last time, its result is complete.
+        let mut results: HashMap<usize, Vec<u8>> = HashMap::new();
         let mut look = |index: usize, _: &_, arena: &[u8]| {
-            for m in matches.iter_mut().filter(|m| m.instruction == index) {
-                let (Some(bytes), Some(float)) = (arena.get(m.range.clone()), float.get(&m.value)) else { continue };
-                read(m.scale, m.zero_point, bytes.len() / float.len().max(1), bytes)
-                    .zip(float)
-                    .for_each(|(got, &reference)| m.sums.add(reference, got));
+            for (at, m) in matches.iter().enumerate().filter(|(_, m)| m.instruction == index) {
+                if let Some(bytes) = arena.get(m.range.clone()) {
+                    results.insert(at, bytes.to_vec());
+                }
             }
         };
         runner.run_observed(sample, &mut look).map_err(EvaluateError::from)?;
+        for (at, m) in matches.iter_mut().enumerate() {
+            let (Some(bytes), Some(float)) = (results.get(&at), float.get(&m.value)) else { continue };
+            read(m.scale, m.zero_point, bytes.len() / float.len().max(1), bytes)
+                .zip(float)
+                .for_each(|(got, &reference)| m.sums.add(reference, got));
+        }
         progress(done + 1);
     }
     Ok(matches.into_iter().map(|m| layer(&summary, m)).collect())

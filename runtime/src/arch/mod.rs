@@ -23,14 +23,15 @@ mod tiles;
 
 #[cfg(kernel_arm_dsp)]
 pub(crate) use arm_dsp::{
-    add_tflite, convolve_block, convolve_quad, dot_pair_i16, fully_connect, widen_patch, widen_rows, widen_strip,
+    add_tflite, convolve_block, convolve_quad, dot_pair_i16, fully_connect, max_window, sum_window, widen_patch,
+    widen_rows, widen_strip,
 };
 #[cfg(any(kernel_arm_dsp, kernel_armv7m))]
 pub(crate) use arm_tiles::{convolve_tiles, transform_inputs};
 pub(crate) use channel::{Channel, ShiftBase, Store};
-pub(crate) use portable::sum_tiles;
 #[cfg(not(kernel_arm_dsp))]
 pub(crate) use portable::dot_pair_i16;
+pub(crate) use portable::sum_tiles;
 #[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 pub(crate) use portable::{add_tflite, convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
 #[cfg(not(kernel_thumb))]
@@ -38,6 +39,8 @@ pub(crate) use portable::{clear_patch, dot_patches};
 pub(crate) use portable::{convolve_strips, dot_quad, dot_strips};
 #[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
 pub(crate) use portable::{convolve_tiles, transform_inputs};
+#[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
+pub(crate) use portable::{max_window, sum_window};
 pub(crate) use portable::{multiply_add_i16, multiply_add_offset_i8};
 #[cfg(kernel_thumb)]
 pub(crate) use thumb::{
@@ -45,6 +48,10 @@ pub(crate) use thumb::{
     widen_strip,
 };
 pub(crate) use tiles::{TileInput, Tiles, TransformedTiles};
+#[cfg(kernel_thumb)]
+pub(crate) use words::{max_window, sum_window};
+#[cfg(any(kernel_thumb, test))]
+mod words;
 
 use crate::format::instruction::{DepthwiseConv2d, Multiplier};
 use core::ops::Range;
@@ -95,6 +102,31 @@ pub(crate) struct Rect {
     pub rows: usize,
     /// Elements of a row.
     pub len: usize,
+}
+
+/// The elements of one channel that a pooling window covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolWindow {
+    /// Where the first one is in the input.
+    pub first: usize,
+    /// Rows, 1 or more, and how far they are apart.
+    pub rows: usize,
+    pub row_pitch: usize,
+    /// Columns, 1 or more, and how far they are apart.
+    pub columns: usize,
+    pub column_pitch: usize,
+}
+
+impl PoolWindow {
+    /// Most elements that [`sum_window`] sums up: `-128 * 256` fits `i16`.
+    pub const MAX_SUM: usize = 256;
+
+    /// The part of `x` that `channels` channels next to each other take up; `None` if it is not all there, or empty.
+    fn of<'x>(&self, x: &'x [i8], channels: usize) -> Option<&'x [i8]> {
+        let down = self.rows.checked_sub(1)?.checked_mul(self.row_pitch)?;
+        let right = self.columns.checked_sub(1)?.checked_mul(self.column_pitch)?;
+        x.get(self.first..)?.get(..down.checked_add(right)?.checked_add(channels)?)
+    }
 }
 
 /// The patches of a block of pixels and the filters to multiply them with.

@@ -12,7 +12,7 @@ pub(crate) use winograd::sum_tiles;
 #[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
 pub(crate) use winograd::{convolve_tiles, transform_inputs};
 
-use super::{Addition, Block, Channel, Rect, SLOTS, Store, StripWindow, Strips, Term};
+use super::{Addition, Block, Channel, PoolWindow, Rect, SLOTS, Store, StripWindow, Strips, Term};
 use crate::fixed_point::requantize;
 
 /// Writes `x - x_zero_point` as elements `k..` of the patch in `slot`.
@@ -210,6 +210,33 @@ pub(crate) fn multiply_add_i16(sums: &mut [i32], x: &[i16], w: &[i8]) {
     for (sum, (&x, &w)) in sums.iter_mut().zip(x.iter().zip(w)) {
         *sum = sum.wrapping_add(i32::from(x).wrapping_mul(w.into()));
     }
+}
+
+/// The largest of the window's elements, for as many channels as `y` has.
+pub(crate) fn max_window(x: &[i8], window: &PoolWindow, y: &mut [i8]) -> Option<()> {
+    let x = window.of(x, y.len())?;
+    y.fill(i8::MIN);
+    for row in 0..window.rows {
+        for column in 0..window.columns {
+            let at = row.wrapping_mul(window.row_pitch).wrapping_add(column.wrapping_mul(window.column_pitch));
+            y.iter_mut().zip(x.get(at..)?).for_each(|(y, &x)| *y = x.max(*y));
+        }
+    }
+    Some(())
+}
+
+/// The sum of the window's elements, of which there are [`PoolWindow::MAX_SUM`] at most, for as many channels as there
+/// are `sums`.
+pub(crate) fn sum_window(x: &[i8], window: &PoolWindow, sums: &mut [i16]) -> Option<()> {
+    let x = window.of(x, sums.len())?;
+    sums.fill(0);
+    for row in 0..window.rows {
+        for column in 0..window.columns {
+            let at = row.wrapping_mul(window.row_pitch).wrapping_add(column.wrapping_mul(window.column_pitch));
+            sums.iter_mut().zip(x.get(at..)?).for_each(|(sum, &x)| *sum = sum.wrapping_add(x.into()));
+        }
+    }
+    Some(())
 }
 
 #[cfg(test)]

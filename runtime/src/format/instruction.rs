@@ -4,6 +4,7 @@
 //! the weights section (`i32` and `f32` arrays aligned to 4); batch is 1; layout is NHWC; `min` and `max` clamp the
 //! stored output (the fused activation), `min <= max`.
 
+mod bands;
 mod convolution;
 mod elementwise;
 mod float;
@@ -13,6 +14,7 @@ mod movement;
 mod requantize;
 mod winograd;
 
+pub use bands::*;
 pub use convolution::*;
 pub use elementwise::*;
 pub use float::*;
@@ -84,7 +86,7 @@ pub enum Operand {
 pub struct Pool2d {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may overlap the input as [`Pool2d::distances`] allows from the top down.
     pub y: u32,
     /// Shape of the input.
     pub x_shape: Hwc,
@@ -115,7 +117,7 @@ pub struct Pool2d {
 pub struct Mean {
     /// Input.
     pub x: u32,
-    /// Output; must not overlap the input.
+    /// Output; may start where the input starts, else must not overlap it.
     pub y: u32,
     /// Leading elements.
     pub outer: u32,
@@ -204,6 +206,7 @@ pub enum Instruction {
     NarrowI16(NarrowI16),
     QuantizeI16(QuantizeI16),
     DequantizeI16(DequantizeI16),
+    Bands(Bands),
 }
 
 impl Instruction {
@@ -255,6 +258,7 @@ impl Instruction {
             Self::NarrowI16(_) => "narrow_i16",
             Self::QuantizeI16(_) => "quantize_i16",
             Self::DequantizeI16(_) => "dequantize_i16",
+            Self::Bands(_) => "bands",
         }
     }
 }

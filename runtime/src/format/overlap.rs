@@ -6,7 +6,7 @@
 //! more behind it. The converter plans with these distances, and [`Model::load`](crate::Model::load) checks them.
 
 use super::instruction::{
-    Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, RowOrder, Window,
+    Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, Pool2d, RowOrder, Stages, Window,
 };
 
 /// Least distances between the first bytes of input and output, in bytes.
@@ -112,6 +112,41 @@ impl DepthwiseConv2dI16 {
 fn words(elements: Distances) -> Distances {
     let Distances { below, above, step } = elements;
     Distances { below: 2 * below, above: 2 * above, step: 2 * step }
+}
+
+impl Pool2d {
+    /// Distances for its rows, which are computed from the top down only. Shapes and window must have been checked.
+    pub fn distances(&self) -> Distances {
+        top_down_only(rows(&self.window, self.x_shape, self.y_shape, 0), self.x_shape)
+    }
+}
+
+impl Stages {
+    /// Distances for the first input and the last output, which is computed from the top down only. All shapes and windows
+    /// must have been checked.
+    pub fn distances(&self) -> Distances {
+        let [Some(first), Some(last)] = [self.as_slice().first(), self.as_slice().last()] else {
+            return Distances { below: i64::from(u32::MAX), above: i64::from(u32::MAX), step: 1 };
+        };
+        let (x_row, y_row) = (i64::from(first.row_bytes().0), i64::from(last.row_bytes().1));
+        let nothing = -i64::from(first.x_shape.h).wrapping_mul(x_row);
+        let mut distances = Distances { below: nothing, above: 0, step: 1 };
+        self.walk(|position, stages| {
+            if let ([first, ..], [.., last]) = (stages, stages)
+                && position == 0
+                && last.written() > 0
+            {
+                let (written, read_from) = (i64::from(last.written()), i64::from(first.reads().start));
+                distances.below = distances.below.max(written * y_row - read_from * x_row);
+            }
+        });
+        top_down_only(distances, first.x_shape)
+    }
+}
+
+/// Without the other order: an output behind the input starts behind all of it.
+fn top_down_only(distances: Distances, x: Hwc) -> Distances {
+    Distances { above: i64::from(x.h) * i64::from(x.w) * i64::from(x.c), ..distances }
 }
 
 /// Blocks of pixels that read the pixels which they replace. All bounds are linear, so the ends decide.

@@ -1,11 +1,9 @@
-use super::window::Runs;
-use super::{Limits, Memory, parameter, product};
+use super::split::Split;
+use super::{Limits, Memory, pool};
+use crate::arch::{self, PoolWindow};
 use crate::error::Fault;
 use crate::format::instruction::{Hwc, Pool2d, Window};
-use core::num::{NonZeroU32, NonZeroUsize};
-
-/// Channels whose sums are held on the stack at a time.
-const BLOCK: usize = 32;
+use core::num::NonZeroU32;
 
 /// Average pooling: `y[h, w, c] = clamp(sum(x) / n, min, max)` over the elements of each window.
 ///
@@ -15,44 +13,52 @@ const BLOCK: usize = 32;
 /// | `y` | `[y_h, y_w, c]` | i8 | as `x` | as `x` |
 ///
 /// Works on stored values and rounds half away from zero. Padding does not count, unless `count_include_pad`: then
-/// explicit padding counts as `zero_point`. Bit-exact with the TFLite int8 reference kernel.
+/// explicit padding counts as `zero_point`. Bit-exact with the TFLite int8 reference kernel. `memory` gives input and
+/// output, which may overlap as `check` allows.
 ///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape or a window is empty.
 /// `Model::load` has checked this.
-pub(crate) fn average_pool2d(op: &Pool2d, x: &[i8], y: &mut [i8]) -> Option<()> {
+#[inline(never)]
+pub(crate) fn average_pool2d(op: &Pool2d, memory: &mut Split<'_>) -> Option<()> {
     let (rows, columns) = op.window.axes(op.x_shape)?;
-    let channels = NonZeroUsize::new(op.x_shape.c as usize)?;
-    let mut pixels = y.chunks_exact_mut(channels.get());
-    for y_row in 0..op.y_shape.h {
-        let row_taps = rows.taps(y_row);
-        for y_column in 0..op.y_shape.w {
-            let column_taps = columns.taps(y_column);
-            let runs = Runs::taps(&op.window, op.x_shape, channels.get(), row_taps, column_taps);
-            let real = row_taps.count.wrapping_mul(column_taps.count);
-            let count = if op.count_include_pad {
-                let padded_rows = rows.padded_count(y_row, op.pad_bottom);
-                padded_rows.wrapping_mul(columns.padded_count(y_column, op.pad_right))
-            } else {
-                real
-            };
-            let padding = i32::from(op.zero_point).wrapping_mul(count.wrapping_sub(real) as i32);
-            let count = NonZeroU32::new(count as u32)?;
-            let mut channel = 0usize;
-            for y in pixels.next()?.chunks_mut(BLOCK) {
-                let mut sums = [padding; BLOCK];
-                let sums = sums.get_mut(..y.len())?;
-                runs.for_each(|x_at, _| {
-                    let x = x.get(x_at.wrapping_add(channel)..)?;
-                    for (sum, &x) in sums.iter_mut().zip(x) {
-                        *sum = sum.wrapping_add(i32::from(x));
-                    }
-                    Some(())
-                })?;
-                for (y, &sum) in y.iter_mut().zip(sums.iter()) {
-                    *y = divide_half_away(sum, count).max(op.min.into()).min(op.max.into()) as i8;
-                }
-                channel = channel.wrapping_add(BLOCK);
-            }
+    let mut divide = Divide::by(NonZeroU32::MIN);
+    pool::pool(op, memory, |x, window, pixel, y| {
+        let real = window.rows.wrapping_mul(window.columns);
+        let count = if op.count_include_pad {
+            let padded_rows = rows.padded_count(pixel.row, op.pad_bottom);
+            padded_rows.wrapping_mul(columns.padded_count(pixel.column, op.pad_right))
+        } else {
+            real
+        };
+        let padding = i32::from(op.zero_point).wrapping_mul(count.wrapping_sub(real) as i32);
+        if divide.count.get() != count as u32 {
+            divide = Divide::by(NonZeroU32::new(count as u32)?);
+        }
+        let mut sums = [padding; pool::BLOCK];
+        let sums = sums.get_mut(..y.len())?;
+        add_window(x, window, sums)?;
+        y.iter_mut().zip(sums.iter()).for_each(|(y, &sum)| *y = divide.average(sum));
+        Some(())
+    })
+}
+
+/// Adds up a window: all of it at once, or a part of a row at a time if it is large.
+#[inline(never)]
+fn add_window(x: &[i8], window: &PoolWindow, sums: &mut [i32]) -> Option<()> {
+    let mut parts = [0; pool::BLOCK];
+    let parts = parts.get_mut(..sums.len())?;
+    let whole = window.rows.wrapping_mul(window.columns) <= PoolWindow::MAX_SUM;
+    let (rows, most) = if whole { (window.rows, window.columns) } else { (1, PoolWindow::MAX_SUM) };
+    let (mut row, mut column) = (0, 0);
+    while row < window.rows {
+        let columns = window.columns.wrapping_sub(column).min(most);
+        let across = row.wrapping_mul(window.row_pitch).wrapping_add(column.wrapping_mul(window.column_pitch));
+        let part = PoolWindow { first: window.first.wrapping_add(across), rows, columns, ..*window };
+        arch::sum_window(x, &part, parts)?;
+        sums.iter_mut().zip(parts.iter()).for_each(|(sum, &part)| *sum = sum.wrapping_add(part.into()));
+        column = column.wrapping_add(columns);
+        if column >= window.columns {
+            (row, column) = (row.wrapping_add(rows), 0);
         }
     }
     Some(())
@@ -64,8 +70,37 @@ pub(crate) fn divide_half_away(sum: i32, count: NonZeroU32) -> i32 {
     if sum < 0 { (magnitude as i32).wrapping_neg() } else { magnitude as i32 }
 }
 
+/// Division of sums by the number of their elements, rounded to nearest, ties away from zero.
+#[derive(Clone, Copy)]
+struct Divide {
+    count: NonZeroU32,
+    /// `2^24 / count`, rounded up, if `count` is 256 at most. Half a count more than the magnitude of a sum is at most
+    /// `128.5 * count`; times this it fits 32 bits, and what rounding up adds to the product is below `2^24`, so that the
+    /// product's upper bits are the quotient.
+    reciprocal: Option<u32>,
+}
+
+impl Divide {
+    fn by(count: NonZeroU32) -> Self {
+        let small = count.get() <= PoolWindow::MAX_SUM as u32;
+        Self { count, reciprocal: if small { Some((1u32 << 24).div_ceil(count.get())) } else { None } }
+    }
+
+    /// `sum / count`, of a sum of `count` stored values.
+    #[inline]
+    fn average(self, sum: i32) -> i8 {
+        let rounded_up = sum.unsigned_abs().wrapping_add(self.count.get() / 2);
+        let magnitude = match self.reciprocal {
+            Some(reciprocal) => rounded_up.wrapping_mul(reciprocal) >> 24,
+            None => rounded_up / self.count,
+        };
+        // A sum of stored values has a stored average.
+        (if sum < 0 { magnitude.wrapping_neg() } else { magnitude }) as i8
+    }
+}
+
 pub(crate) fn check(op: &Pool2d, limits: &Limits) -> Result<(), Fault> {
-    check_pool(op, limits)?;
+    pool::check(op, limits)?;
     check_padding(op.x_shape, &op.window, op.pad_bottom, op.pad_right)
 }
 
@@ -78,22 +113,8 @@ pub(crate) fn check_padding(x: Hwc, window: &Window, bottom: u32, right: u32) ->
     if all_fit { Ok(()) } else { Err(Fault::Shape) }
 }
 
-/// The rules that average and max pooling share.
-pub(crate) fn check_pool(op: &Pool2d, limits: &Limits) -> Result<(), Fault> {
-    let (x, y) = (op.x_shape, op.y_shape);
-    parameter(op.min <= op.max)?;
-    if x.c != y.c {
-        return Err(Fault::Shape);
-    }
-    op.window.check_pool(x, y)?;
-    let x = limits.arena::<i8>(op.x, product(&[x.h, x.w, x.c])?)?;
-    let y = limits.arena::<i8>(op.y, product(&[y.h, y.w, y.c])?)?;
-    x.disjoint(y)
-}
-
 pub(crate) fn run(op: &Pool2d, memory: &mut Memory) -> Option<()> {
-    let (x, y) = memory.x_y(op.x, op.x_shape.elements()?, op.y, op.y_shape.elements()?)?;
-    average_pool2d(op, x, y)
+    average_pool2d(op, &mut pool::places(op, memory)?)
 }
 
 #[cfg(test)]

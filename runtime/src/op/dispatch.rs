@@ -126,6 +126,7 @@ kernels! {
     NarrowI16 = 42 in int16::narrow;
     QuantizeI16 = 43 in int16::quantize;
     DequantizeI16 = 44 in int16::dequantize;
+    Bands = 45 in bands::header;
 }
 
 /// Every kernel that a checked instruction needs: its own, and those of rare forms.

@@ -6,6 +6,7 @@
 
 pub mod add;
 pub mod average_pool2d;
+pub mod bands;
 pub mod conv2d;
 pub mod conv2d_winograd;
 pub mod depthwise_conv2d;
@@ -29,6 +30,7 @@ pub mod transpose;
 
 pub mod dispatch;
 mod elementwise;
+mod pool;
 mod scales;
 pub(crate) mod split;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use super::elementwise::{check_unary, in_place};
 use super::{Limits, Memory, parameter, product};
 use crate::error::Fault;
-use crate::fixed_point::{doubling_high_multiply, rounding_divide_by_power_of_two};
+use crate::fixed_point::{doubling_high_multiply, high_multiply, rounding_divide_by_power_of_two};
 use crate::format::instruction::Softmax;
 use core::num::NonZeroUsize;
 
@@ -18,30 +18,76 @@ const SUM_INTEGER_BITS: u32 = 12;
 /// Differences to the row's maximum as fixed point with 5 integer bits, exponentials with none, their sum with 12, a
 /// reciprocal by three Newton steps; every product rounds to nearest, ties up, the last division ties away from zero.
 /// Bit-exact with the TFLite int8 reference kernel, in both rounding modes.
+///
+/// An exponential is computed once for each difference to the maximum.
 pub(crate) fn softmax(op: &Softmax, y: &mut [i8]) -> Option<()> {
     let depth = NonZeroUsize::new(op.depth as usize)?;
     for row in y.chunks_exact_mut(depth.get()) {
-        let max = row.iter().copied().fold(i8::MIN, Ord::max);
-        let exponential = |x: i8| {
-            let difference = i32::from(x) - i32::from(max);
-            (difference >= op.diff_min).then(|| {
-                let shifted = difference.wrapping_shl(op.scale.shift as u32);
-                exp_on_negative_values(doubling_high_multiply(shifted, op.scale.multiplier))
-            })
-        };
-        let sum = row.iter().filter_map(|&x| exponential(x)).fold(0i32, |sum, exponential| {
-            sum.wrapping_add(rounding_divide_by_power_of_two(exponential, SUM_INTEGER_BITS))
-        });
-        let (reciprocal, bits_over_unit) = reciprocal(sum as u32);
-        for y in row {
-            *y = exponential(*y).map_or(i8::MIN, |exponential| {
-                let product = doubling_high_multiply(reciprocal, exponential);
-                let value = rounding_divide_by_power_of_two(product, bits_over_unit.wrapping_add(31 - 8));
-                value.saturating_add(i8::MIN.into()).max(i8::MIN.into()).min(i8::MAX.into()) as i8
-            });
-        }
+        softmax_row(op, row);
     }
     Some(())
+}
+
+/// Of one difference: its exponential, or, once that is known, its output, or nothing yet.
+#[derive(Clone, Copy)]
+struct Entry(i32);
+
+impl Entry {
+    const UNKNOWN: Self = Self(-1);
+
+    /// Exponentials are not negative, and this is neither one nor unknown.
+    fn of_output(output: i8) -> Self {
+        Self(i32::MIN | i32::from(output as u8))
+    }
+}
+
+#[inline(never)]
+fn softmax_row(op: &Softmax, row: &mut [i8]) {
+    let max = row.iter().copied().fold(i8::MIN, Ord::max);
+    // As many as there can be differences.
+    let mut table = [Entry::UNKNOWN; 256];
+    let mut sum = 0i32;
+    for &x in row.iter() {
+        let entry = &mut table[usize::from(max.wrapping_sub(x) as u8)];
+        if entry.0 == Entry::UNKNOWN.0 {
+            *entry = match op.exponential(i32::from(x) - i32::from(max)) {
+                Some(exponential) => Entry(exponential),
+                None => Entry::of_output(i8::MIN),
+            };
+        }
+        sum = sum.wrapping_add(term(entry.0));
+    }
+    let reciprocal = reciprocal(sum as u32);
+    for y in row {
+        let entry = &mut table[usize::from(max.wrapping_sub(*y) as u8)];
+        if entry.0 >= 0 {
+            *entry = Entry::of_output(output(reciprocal, entry.0));
+        }
+        *y = entry.0 as i8;
+    }
+}
+
+impl Softmax {
+    /// `exp` of a difference to the maximum in Q31; `None` for differences that count as 0.
+    fn exponential(&self, difference: i32) -> Option<i32> {
+        (difference >= self.diff_min).then(|| {
+            let shifted = difference.wrapping_shl(self.scale.shift as u32);
+            exp_on_negative_values(doubling_high_multiply(shifted, self.scale.multiplier))
+        })
+    }
+}
+
+/// What an exponential adds to the sum; outputs that are known at once, which are negative, add nothing.
+fn term(exponential: i32) -> i32 {
+    // Half up: exponentials are not negative, so that it is half away from zero.
+    (exponential.max(0).wrapping_add(1 << (SUM_INTEGER_BITS - 1)) as u32 >> SUM_INTEGER_BITS) as i32
+}
+
+/// The stored output of an exponential.
+fn output((reciprocal, bits_over_unit): (i32, u32), exponential: i32) -> i8 {
+    let product = high_multiply(reciprocal, exponential);
+    let value = rounding_divide_by_power_of_two(product, bits_over_unit.wrapping_add(31 - 8));
+    value.saturating_add(i8::MIN.into()).max(i8::MIN.into()).min(i8::MAX.into()) as i8
 }
 
 /// `exp(x)` with 0 integer bits for `x <= 0` with 5: a Taylor polynomial on `[-1/4, 0)` around -1/8, then one factor
@@ -55,12 +101,13 @@ fn exp_on_negative_values(x: i32) -> i32 {
     }
     let quarter = 1 << (FRACTION_BITS - 2);
     let below_zero = (x & (quarter - 1)) - quarter;
+    // No product here is of `i32::MIN` twice.
     let mut result = exp_near_zero(below_zero << 5);
     let rest = below_zero.wrapping_sub(x);
     let mut digit = quarter;
     for factor in FACTORS {
         if rest & digit != 0 {
-            result = doubling_high_multiply(result, factor);
+            result = high_multiply(result, factor);
         }
         digit <<= 1;
     }
@@ -72,13 +119,13 @@ fn exp_near_zero(x: i32) -> i32 {
     const EXP_MINUS_EIGHTH: i32 = 1_895_147_668;
     const THIRD: i32 = 715_827_883;
     let t = x.wrapping_add(1 << 28);
-    let t2 = doubling_high_multiply(t, t);
-    let t3 = doubling_high_multiply(t2, t);
-    let t4 = doubling_high_multiply(t2, t2);
+    let t2 = high_multiply(t, t);
+    let t3 = high_multiply(t2, t);
+    let t4 = high_multiply(t2, t2);
     let t4_over_4 = rounding_divide_by_power_of_two(t4, 2);
-    let thirds = doubling_high_multiply(t4_over_4.wrapping_add(t3), THIRD);
+    let thirds = high_multiply(t4_over_4.wrapping_add(t3), THIRD);
     let tail = rounding_divide_by_power_of_two(thirds.wrapping_add(t2), 1);
-    EXP_MINUS_EIGHTH.wrapping_add(doubling_high_multiply(EXP_MINUS_EIGHTH, t.wrapping_add(tail)))
+    EXP_MINUS_EIGHTH.wrapping_add(high_multiply(EXP_MINUS_EIGHTH, t.wrapping_add(tail)))
 }
 
 /// One over the sum as a Q31 mantissa, and by how many bits (wrapping below 0) the sum exceeds 1.

@@ -80,6 +80,13 @@ impl<'a> Split<'a> {
         }
     }
 
+    /// The whole input.
+    #[inline]
+    pub fn x(&self) -> Option<&[i8]> {
+        let side = if self.x.above { &*self.above } else { &*self.below };
+        bytemuck::try_cast_slice(side.get(self.x.range.clone())?).ok()
+    }
+
     /// The whole input, and the scratch memory to write.
     pub fn x_scratch(&mut self) -> Option<(&[i8], &mut [u32])> {
         let side = if self.x.above { &*self.above } else { &*self.below };

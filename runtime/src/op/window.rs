@@ -41,6 +41,12 @@ impl Axis {
         Taps { start: start as usize, first: first as usize, count: count as usize }
     }
 
+    /// As [`taps`](Self::taps), where a call costs little beside what follows.
+    #[inline(never)]
+    pub fn taps_called(&self, index: u32) -> Taps {
+        self.taps(index)
+    }
+
     /// How many taps, one every `dilation` elements, start within `length` elements.
     fn steps(&self, length: i32) -> i32 {
         let rounded_up = (length.max(0) as u32).wrapping_add(self.dilation.get() - 1);
@@ -48,9 +54,10 @@ impl Axis {
     }
 
     /// How many elements of the input, padded by `pad` in front and `pad_end` behind, window `index` covers.
+    #[inline(never)]
     pub fn padded_count(&self, index: u32, pad_end: u32) -> usize {
         let padded = Self { size: self.size.wrapping_add(self.pad).wrapping_add(pad_end as i32), pad: 0, ..*self };
-        padded.taps(index).count
+        padded.taps_called(index).count
     }
 }
 

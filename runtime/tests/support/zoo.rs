@@ -108,6 +108,55 @@ fn depthwise(y_shape: Hwc, scratch_bytes: u32, order: RowOrder) -> Instruction {
     })
 }
 
+/// A convolution, a depthwise one and a pool in bands, the result over the input.
+pub fn banded() -> Vec<Instruction> {
+    let (line, other_line, y) = (512, 640, 0);
+    let same = Window { stride_h: 1, stride_w: 1, ..WINDOW };
+    let halve = Window { kernel_h: 2, kernel_w: 2, stride_h: 2, stride_w: 2, pad_top: 0, pad_left: 0, ..WINDOW };
+    vec![
+        Instruction::Bands(Bands { count: 3 }),
+        Instruction::Conv2d(Conv2d {
+            x: 0,
+            y: line,
+            scratch: SCRATCH,
+            x_shape: hwc(9, 5, 4),
+            y_shape: hwc(9, 5, 8),
+            window: same,
+            groups: 1,
+            weights: at::BYTES,
+            x_zero_point: -5,
+            order: RowOrder::TopDown,
+            requantize: requantize(Biases::I32(at::BIAS), EACH),
+        }),
+        Instruction::DepthwiseConv2d(DepthwiseConv2d {
+            x: line,
+            y: other_line,
+            scratch: SCRATCH,
+            scratch_bytes: (3 * 7 + 5 * 3) * 8,
+            x_shape: hwc(9, 5, 8),
+            y_shape: hwc(9, 5, 8),
+            window: same,
+            weights: at::BYTES,
+            x_zero_point: -5,
+            order: RowOrder::TopDown,
+            requantize: requantize(Biases::I16(at::BIAS), PACKED),
+        }),
+        Instruction::MaxPool2d(Pool2d {
+            x: other_line,
+            y,
+            x_shape: hwc(9, 5, 8),
+            y_shape: hwc(4, 2, 8),
+            window: halve,
+            count_include_pad: false,
+            pad_bottom: 0,
+            pad_right: 0,
+            zero_point: 0,
+            min: -128,
+            max: 127,
+        }),
+    ]
+}
+
 /// One instruction of each int8 kind, both roundings' addition included.
 pub fn int8(rounding: Rounding) -> Vec<Instruction> {
     let (x, y) = (0, Y);

@@ -69,6 +69,7 @@ decode_fields! {
     NarrowI16 { x, y, len, y_zero_point, scale }
     QuantizeI16 { x, y, len, scale }
     DequantizeI16 { x, y, len, scale }
+    Bands { count }
     LstmF32 { x, y, cell, hidden, steps, in_n, units, input, forget, candidate, output, cell_clip }
 }
 

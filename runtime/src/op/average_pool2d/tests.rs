@@ -1,7 +1,7 @@
-use super::super::testing::{Random, Tap, at, config, hwc, positions, taps, window};
+use super::super::testing::{Places, Random, Tap, at, config, hwc, positions, taps, window};
 use super::*;
+use crate::format::instruction::RowOrder;
 use proptest::prelude::*;
-use std::vec;
 use std::vec::Vec;
 
 /// Nearest integer, ties away from zero; exact for the sums of a small window.
@@ -44,13 +44,41 @@ proptest! {
             x: 0, y: 0, x_shape, y_shape, window, count_include_pad, pad_bottom, pad_right, zero_point, min, max,
         };
         let x = Random::new(seed).i8s(x_shape.elements().unwrap());
-        let mut got = vec![0; y_shape.elements().unwrap() as usize];
-        prop_assert!(average_pool2d(&op, &x, &mut got).is_some());
-        prop_assert_eq!(got, literal(&op, &x));
+        let (x_len, y_len) = (x.len() as u32, y_shape.elements().unwrap());
+        let expected = literal(&op, &x);
+        for places in [
+            Places::apart(x_len, 0, y_len),
+            Places::overlapping(x_len, 0, y_len, op.distances(), RowOrder::TopDown),
+        ] {
+            let got = places.run(&x, 0, y_len, |memory| average_pool2d(&op, memory));
+            prop_assert_eq!(got, Some(expected.clone()));
+        }
     }
 
     #[test]
-    fn division_rounds_half_away(sum in -40_000i32..40_000, count in 1u32..300) {
-        prop_assert_eq!(divide_half_away(sum, NonZeroU32::new(count).unwrap()), literal_divide(sum, count as i32));
+    fn a_window_of_any_size_is_averaged((h, w) in (1u32..40, 1u32..300), seed: u64) {
+        let shape = Hwc { h, w, c: 3 };
+        let window = Window {
+            kernel_h: h, kernel_w: w, stride_h: 1, stride_w: 1, dilation_h: 1, dilation_w: 1, pad_top: 0, pad_left: 0,
+        };
+        let op = Pool2d {
+            x: 0, y: 0, x_shape: shape, y_shape: Hwc { h: 1, w: 1, c: 3 }, window, count_include_pad: false, pad_bottom: 0,
+            pad_right: 0, zero_point: 0, min: -128, max: 127,
+        };
+        let x = Random::new(seed).i8s(h * w * 3);
+        let got = Places::apart(h * w * 3, 0, 3).run(&x, 0, 3, |memory| average_pool2d(&op, memory));
+        prop_assert_eq!(got, Some(literal(&op, &x)));
+    }
+}
+
+/// Every sum of as many stored values as may be, by every number of them that has a reciprocal.
+#[test]
+fn division_rounds_half_away() {
+    let step = if cfg!(miri) { 997 } else { 1 };
+    for count in (1..=257i32).step_by(if cfg!(miri) { 51 } else { 1 }) {
+        let divide = Divide::by(NonZeroU32::new(count as u32).unwrap());
+        for sum in (-128 * count..=127 * count).step_by(step) {
+            assert_eq!(i32::from(divide.average(sum)), literal_divide(sum, count), "{sum} / {count}");
+        }
     }
 }

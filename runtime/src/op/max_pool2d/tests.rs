@@ -1,8 +1,8 @@
-use super::super::testing::{Random, at, config, hwc, positions, taps, window};
+use super::super::testing::{Places, Random, at, config, hwc, positions, taps, window};
 use super::*;
 use crate::format::instruction::Hwc;
+use crate::format::instruction::RowOrder;
 use proptest::prelude::*;
-use std::vec;
 use std::vec::Vec;
 
 proptest! {
@@ -20,13 +20,19 @@ proptest! {
             min: a.min(b), max: a.max(b),
         };
         let x = Random::new(seed).i8s(x_shape.elements().unwrap());
-        let mut got = vec![0; y_shape.elements().unwrap() as usize];
-        prop_assert!(max_pool2d(&op, &x, &mut got).is_some());
+        let (x_len, y_len) = (x.len() as u32, y_shape.elements().unwrap());
         let largest = |(row, column, channel): (u32, u32, u32)| {
             let read = taps(&window, x_shape, row, column);
             let elements = read.iter().map(|tap| x[at(x_shape, tap.row, tap.column, channel)]);
             elements.max().unwrap().clamp(op.min, op.max)
         };
-        prop_assert_eq!(got, positions(y_shape).map(largest).collect::<Vec<_>>());
+        let expected: Vec<i8> = positions(y_shape).map(largest).collect();
+        for places in [
+            Places::apart(x_len, 0, y_len),
+            Places::overlapping(x_len, 0, y_len, op.distances(), RowOrder::TopDown),
+        ] {
+            let got = places.run(&x, 0, y_len, |memory| max_pool2d(&op, memory));
+            prop_assert_eq!(got, Some(expected.clone()));
+        }
     }
 }

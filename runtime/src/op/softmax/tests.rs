@@ -32,6 +32,36 @@ proptest! {
     }
 }
 
+/// Every exponential computed where it is used.
+fn literal(op: &Softmax, x: &[i8]) -> Vec<i8> {
+    let max = i32::from(*x.iter().max().unwrap());
+    let exponentials: Vec<Option<i32>> = x.iter().map(|&x| op.exponential(i32::from(x) - max)).collect();
+    let terms = exponentials.iter().flatten().map(|&e| rounding_divide_by_power_of_two(e, SUM_INTEGER_BITS));
+    let (reciprocal, bits_over_unit) = reciprocal(terms.sum::<i32>() as u32);
+    let output = |exponential: i32| {
+        let product = doubling_high_multiply(reciprocal, exponential);
+        let value = rounding_divide_by_power_of_two(product, bits_over_unit.wrapping_add(31 - 8)) - 128;
+        value.clamp(-128, 127) as i8
+    };
+    exponentials.iter().map(|e| e.map_or(-128, output)).collect()
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn rows_of_any_length_equal_the_literal_sum(
+        rows in 1u32..3, depth in prop_oneof![1u32..40, 200u32..1000], x_scale in 0.0001f64..2.0, seed: u64,
+    ) {
+        let op = op(rows, depth, x_scale);
+        let x = Random::new(seed).i8s(rows * depth);
+        let mut got = x.clone();
+        prop_assert!(softmax(&op, &mut got).is_some());
+        let expected: Vec<i8> = x.chunks(depth as usize).flat_map(|row| literal(&op, row)).collect();
+        prop_assert_eq!(got, expected);
+    }
+}
+
 #[test]
 fn one_element_is_certain() {
     let mut y = [-7];
