@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn pairs_of_rows_are_multiplied_up_to_the_shortest() {
         let x: [i16; 9] = core::array::from_fn(|i| (i as i16 - 4) * 8000);
-        let (a, b): ([i8; 9], [i8; 12]) = (core::array::from_fn(|i| i as i8 * 20), [i8::MIN; 12]);
+        let (a, b): ([i8; 9], [i8; 12]) = (core::array::from_fn(|i| (i as i8 - 4) * 20), [i8::MIN; 12]);
         let sum = |w: &[i8]| x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum::<i32>();
         assert_eq!(dot_pair_i16(&x, &a, &b), [sum(&a), sum(&b)]);
         assert_eq!(dot_pair_i16(&x, &a, &b[..7]), [sum(&a[..7]), sum(&b[..7])]);
