@@ -92,7 +92,9 @@ fn check(net: &mut Net) -> Checked {
             };
             let steps = ((f64::from(*got) - expected) / y_s).abs();
             checked.worst = checked.worst.max(steps);
-            checked.differing += usize::from(steps > 1e-3);
+            // Outputs are read as float32, which has few bits left below a step of 16-bit ones.
+            let same = if high - low > 255 { 1e-2 } else { 1e-3 };
+            checked.differing += usize::from(steps > same);
             checked.elements += 1;
         }
     }
@@ -457,7 +459,7 @@ fn convolutions_on_int16_and_on_uint16_around_its_middle() {
         };
         let mut net = around16(21, kind, &[1, 3, 9, 8], middle, 0.000_493_1);
         exact(&mut net, 0);
-        assert_eq!(int16_instructions(&net), ["quantize_i16", "conv2d_i16"]);
+        assert_eq!(int16_instructions(&net), ["conv2d_i16"]);
     }
     let middle = |net: &mut Net| {
         net.weights("w", &[4, 1, 3, 3], &[0.013], 0);
@@ -479,7 +481,7 @@ fn int16_rounding_of_the_runtime_domain() {
         }
     }
     exact(&mut net, 0);
-    assert_eq!(int16_instructions(&net), ["quantize_i16", "fully_connected_i16"]);
+    assert_eq!(int16_instructions(&net), ["fully_connected_i16"]);
 }
 
 #[test]
@@ -512,7 +514,8 @@ fn both_widths_in_one_network() {
         net.weights("w", &[4, 3, 3, 3], &FOUR, 0);
         net.node("Conv", &["wide", "w"], "sum", vec![]);
         net.round("sum", "s", Int16, 0.000_577_1, 0);
-        net.node("Relu", &["s"], "real", vec![]);
+        net.node("Relu", &["s"], "r", vec![]);
+        net.round("r", "real", Int16, 0.000_577_1, 0);
     };
     let mut net = around(21, Int8, &[1, 3, 6, 6], middle, (0.090_11, -3));
     assert_eq!(int16_instructions(&net), ["conv2d_i16", "narrow_i16"]);

@@ -344,7 +344,7 @@ fn int16_sums_of_powers_of_two_are_refused() {
         n.op(0, &[a, b], &[y], None);
         n.bytes(&[a, b], &[y])
     };
-    refused(&net([0.25, 0.5, 0.5]), &["power-of-two", "pot_scale_int16"]);
+    refused(&net([0.25, 0.5, 0.5]), &["power-of-two", "general scales"]);
     assert!(tflite::import(&net([0.25, 0.5, 0.3]), &ImportOptions::default()).is_ok());
 }
 
