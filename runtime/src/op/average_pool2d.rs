@@ -77,13 +77,14 @@ struct Divide {
     /// `2^24 / count`, rounded up, if `count` is 256 at most. Half a count more than the magnitude of a sum is at most
     /// `128.5 * count`; times this it fits 32 bits, and what rounding up adds to the product is below `2^24`, so that the
     /// product's upper bits are the quotient.
-    reciprocal: Option<u32>,
+    /// Else 0.
+    reciprocal: u32,
 }
 
 impl Divide {
     fn by(count: NonZeroU32) -> Self {
         let small = count.get() <= PoolWindow::MAX_SUM as u32;
-        Self { count, reciprocal: if small { Some((1u32 << 24).div_ceil(count.get())) } else { None } }
+        Self { count, reciprocal: if small { (1u32 << 24).div_ceil(count.get()) } else { 0 } }
     }
 
     /// `sum / count`, of a sum of `count` stored values.
@@ -91,8 +92,8 @@ impl Divide {
     fn average(self, sum: i32) -> i8 {
         let rounded_up = sum.unsigned_abs().wrapping_add(self.count.get() / 2);
         let magnitude = match self.reciprocal {
-            Some(reciprocal) => rounded_up.wrapping_mul(reciprocal) >> 24,
-            None => rounded_up / self.count,
+            0 => rounded_up / self.count,
+            reciprocal => rounded_up.wrapping_mul(reciprocal) >> 24,
         };
         // A sum of stored values has a stored average.
         (if sum < 0 { magnitude.wrapping_neg() } else { magnitude }) as i8

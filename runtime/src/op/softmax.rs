@@ -86,8 +86,11 @@ fn term(exponential: i32) -> i32 {
 /// The stored output of an exponential.
 fn output((reciprocal, bits_over_unit): (i32, u32), exponential: i32) -> i8 {
     let product = high_multiply(reciprocal, exponential);
-    let value = rounding_divide_by_power_of_two(product, bits_over_unit.wrapping_add(31 - 8));
-    value.saturating_add(i8::MIN.into()).max(i8::MIN.into()).min(i8::MAX.into()) as i8
+    // Half up: neither factor is negative. The sum is 2^19 at least, that of one element, so that it is 23 bits and more.
+    let bits = bits_over_unit.wrapping_add(31 - 8);
+    let half = 1u32.wrapping_shl(bits.wrapping_sub(1));
+    let value = (product as u32).wrapping_add(half).checked_shr(bits).unwrap_or(0);
+    (value.min(255) as i32).wrapping_add(i8::MIN.into()) as i8
 }
 
 /// `exp(x)` with 0 integer bits for `x <= 0` with 5: a Taylor polynomial on `[-1/4, 0)` around -1/8, then one factor

@@ -1,6 +1,6 @@
 //! Pooling: four channels in the lanes of a register.
 
-use super::super::{PoolWindow, portable};
+use super::super::PoolWindow;
 use core::arch::asm;
 
 /// What the assembly reads while it walks over a window.
@@ -18,7 +18,7 @@ impl Walk {
     }
 }
 
-/// See [`portable::max_window`]. A load, a comparison and a selection for four elements, and 4 instructions more for 16.
+/// See [`portable::max_window`](super::super::portable::max_window). A load, a comparison and a selection for four elements, and 4 instructions more for 16.
 #[inline(never)]
 pub(crate) fn max_window(x: &[i8], window: &PoolWindow, y: &mut [i8]) -> Option<()> {
     let mut from = window.of(x, y.len())?;
@@ -94,10 +94,38 @@ pub(crate) fn max_window(x: &[i8], window: &PoolWindow, y: &mut [i8]) -> Option<
         }
         from = from.get(4..)?;
     }
-    if bytes.is_empty() { Some(()) } else { portable::max_window(from, &PoolWindow { first: 0, ..*window }, bytes) }
+    for y in bytes {
+        let mut largest: i32;
+        // SAFETY: as above, for one channel.
+        unsafe {
+            asm!(
+                "mvn {a}, #127",
+                "20:",
+                "ldr {columns}, [{walk}]",
+                "21:",
+                "ldrsb {w}, [{x}]",
+                "cmp {w}, {a}",
+                "it gt",
+                "movgt {a}, {w}",
+                "add {x}, {x}, {pitch}",
+                "subs {columns}, {columns}, #1",
+                "bne 21b",
+                "ldr {w}, [{walk}, #4]",
+                "add {x}, {x}, {w}",
+                "subs {rows}, {rows}, #1",
+                "bne 20b",
+                a = out(reg) largest, w = out(reg) _, x = inout(reg) from.as_ptr() => _, walk = in(reg) &walk,
+                rows = inout(reg) window.rows => _, columns = out(reg) _, pitch = in(reg) window.column_pitch,
+                options(nostack),
+            );
+        }
+        *y = largest as i8;
+        from = from.get(1..)?;
+    }
+    Some(())
 }
 
-/// See [`portable::sum_window`]. A load and two additions for four elements, and 3 instructions more.
+/// See [`portable::sum_window`](super::super::portable::sum_window). A load and two additions for four elements, and 3 instructions more.
 #[inline(never)]
 pub(crate) fn sum_window(x: &[i8], window: &PoolWindow, sums: &mut [i16]) -> Option<()> {
     let mut from = window.of(x, sums.len())?;
@@ -134,5 +162,31 @@ pub(crate) fn sum_window(x: &[i8], window: &PoolWindow, sums: &mut [i16]) -> Opt
         }
         from = from.get(4..)?;
     }
-    if rest.is_empty() { Some(()) } else { portable::sum_window(from, &PoolWindow { first: 0, ..*window }, rest) }
+    for sum in rest {
+        let mut whole: i32;
+        // SAFETY: as above, for one channel.
+        unsafe {
+            asm!(
+                "mov {a}, #0",
+                "20:",
+                "ldr {columns}, [{walk}]",
+                "21:",
+                "ldrsb {w}, [{x}]",
+                "add {a}, {a}, {w}",
+                "add {x}, {x}, {pitch}",
+                "subs {columns}, {columns}, #1",
+                "bne 21b",
+                "ldr {w}, [{walk}, #4]",
+                "add {x}, {x}, {w}",
+                "subs {rows}, {rows}, #1",
+                "bne 20b",
+                a = out(reg) whole, w = out(reg) _, x = inout(reg) from.as_ptr() => _, walk = in(reg) &walk,
+                rows = inout(reg) window.rows => _, columns = out(reg) _, pitch = in(reg) window.column_pitch,
+                options(nostack),
+            );
+        }
+        *sum = whole as i16;
+        from = from.get(1..)?;
+    }
+    Some(())
 }
