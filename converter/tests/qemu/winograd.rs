@@ -66,7 +66,8 @@ fn files(layer: &Layer, seed: u64) -> [Vec<u8>; 2] {
     let biases: Vec<i32> = (0..y_shape.c).map(|_| (noise.next() % 60_001) as i32 - 30_000).collect();
     let factors: Vec<Multiplier> = (0..y_shape.c)
         .map(|_| {
-            let shift = if layer.any_factor && noise.next() % 4 == 0 { 1 } else { -8 - (noise.next() % 3) as i8 };
+            let shift =
+                if layer.any_factor && noise.next().is_multiple_of(4) { 1 } else { -8 - (noise.next() % 3) as i8 };
             Multiplier { multiplier: (1 << 30) | (noise.next() & 0x3fff_ffff) as i32, shift }
         })
         .collect();

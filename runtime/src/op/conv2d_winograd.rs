@@ -118,7 +118,8 @@ impl Filters<'_> {
                     for (pixels, row) in rows.zip((0..).step_by(to.row.max(1))) {
                         let pixels = pixels.as_chunks::<CHANNELS>().0.iter().take(to.columns);
                         for (outputs, at) in pixels.zip((row..).step_by(to.pixel.max(1))) {
-                            y.get_mut(at..)?.get_mut(..count)?.copy_from_slice(outputs.get(..count)?);
+                            let y = y.get_mut(at..)?.iter_mut();
+                            y.zip(outputs).take(count).for_each(|(y, &output)| *y = output);
                         }
                     }
                 }
