@@ -66,6 +66,21 @@ pub enum Op {
     /// `y = x * scale + shift`, per channel of the last axis: inputs `x`, `scale [c]`, `shift [c]`.
     /// What a BatchNormalization that could not be folded becomes.
     ScaleShift,
+    /// `y = (x - mean) / sqrt(variance + epsilon) * scale + shift`, per channel of the last axis: inputs `x`, `scale [c]`,
+    /// `shift [c]`, `mean [c]`, `variance [c]`. While it is trained, mean and variance are those of the batch, and the
+    /// constants follow them. Only before the passes, which make it a `ScaleShift`.
+    BatchNorm {
+        /// Added to the variance.
+        epsilon: f32,
+        /// Share of the batch's statistics in the new constants, 0 to 1.
+        momentum: f32,
+    },
+    /// While it is trained, an element is 0 with probability `rate` and `x / (1 - rate)` otherwise; else `x`. Only before the
+    /// passes.
+    Dropout {
+        /// At least 0 and below 1.
+        rate: f32,
+    },
     /// Average over windows of `x [1, h, w, c]`. The output size is part of the value's shape (ceil mode shows there).
     AveragePool2d {
         /// Rows, columns.
@@ -174,6 +189,8 @@ impl Op {
             Self::Sub { .. } => "sub",
             Self::Mul { .. } => "mul",
             Self::ScaleShift => "scale_shift",
+            Self::BatchNorm { .. } => "batch_norm",
+            Self::Dropout { .. } => "dropout",
             Self::AveragePool2d { .. } => "average_pool2d",
             Self::MaxPool2d { .. } => "max_pool2d",
             Self::Mean { .. } => "mean",
