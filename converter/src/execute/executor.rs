@@ -18,7 +18,9 @@ const BATCH: usize = 16;
 pub struct Training<'a> {
     /// So many uniform numbers in [0, 1), for dropout.
     pub random: &'a mut dyn FnMut(usize) -> Vec<f32>,
-    /// One entry per batch normalization, in order of the nodes. Their constants are the trainer's to change.
+    /// Batch normalizations, by index of the node, that use their constants all the same.
+    pub fixed: &'a [usize],
+    /// One entry per batch normalization that is not fixed, in order of the nodes. Their constants are the trainer's to change.
     pub statistics: Vec<Statistics>,
 }
 
@@ -226,7 +228,7 @@ impl Executor {
             Op::ScaleShift => scale_shift(operand(0)?, operand(1)?, operand(2)?),
             Op::BatchNorm { epsilon, .. } => {
                 let [x, scale, shift] = [operand(0)?, operand(1)?, operand(2)?];
-                match training {
+                match training.filter(|t| !t.fixed.contains(&index)) {
                     Some(training) => {
                         let (y, statistics) = batch_norm_training(*epsilon, [x, scale, shift], index);
                         training.statistics.push(statistics);

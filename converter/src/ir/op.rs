@@ -1,9 +1,10 @@
 //! The kinds of computation. Sizes that follow from the inputs' shapes are not repeated here.
 
 use super::Unary;
+use serde::{Deserialize, Serialize};
 
 /// Fused output clamp, in real values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activation {
     /// Smallest output, may be minus infinity.
     pub min: f32,
@@ -17,7 +18,7 @@ impl Activation {
 }
 
 /// Padding in elements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Pads {
     pub top: usize,
@@ -27,7 +28,7 @@ pub struct Pads {
 }
 
 /// What a node computes. `x` is `inputs[0]`; axes count from 0 and are never negative.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Op {
     /// `x [1, h, w, in]`, weights `[out, kh, kw, in / groups]`, optional bias `[out]` -> `[1, h', w', out]`.
     /// Depthwise is `groups == in`.
@@ -128,13 +129,6 @@ pub enum Op {
     },
     /// A function of each element. ReLU, ReLU6 and Clip are `Unary::Clamp`.
     Unary(Unary),
-    /// A function of each int8 element, as a table: entry `x + 128`. Only after quantization.
-    Table {
-        /// What the table approximates.
-        function: Unary,
-        /// Stored results.
-        table: Box<[i8; 256]>,
-    },
     /// Joins all inputs along `axis`.
     Concat {
         /// Which.
@@ -177,6 +171,15 @@ pub enum Op {
     Dequantize,
     /// int8 to int8 with other parameters. Only after quantization.
     Requantize,
+    /// A function of each int8 element, as a table: entry `x + 128`. Only after quantization.
+    // The last, because serde counts a skipped variant when it writes and not when it reads.
+    #[serde(skip)]
+    Table {
+        /// What the table approximates.
+        function: Unary,
+        /// Stored results.
+        table: Box<[i8; 256]>,
+    },
 }
 
 impl Op {
