@@ -27,9 +27,10 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// What decides which epoch is best, larger is better: accuracy where there is one, else the loss.
+    /// What decides which epoch is best, larger is better: the loss on the validation samples, which tells more than their
+    /// accuracy where they are few.
     pub fn merit(&self) -> Option<f32> {
-        self.validation_accuracy.or(self.validation_loss.map(|loss| -loss))
+        self.validation_loss.map(|loss| -loss)
     }
 }
 

@@ -286,9 +286,9 @@ pub enum Flip {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStopping {
-    /// Epochs without a better validation figure.
+    /// Epochs without a lower loss on the validation samples.
     pub patience: usize,
-    /// What counts as better: accuracy (a share) or loss by at least this.
+    /// What counts as lower: by at least this.
     #[serde(default)]
     pub min_delta: f64,
 }
