@@ -203,7 +203,7 @@ fn classes(
     headings.extend([">int8", ">precision", ">F1", ">ROC AUC"]);
     let metrics = stored.metrics();
     let mut table = Table::new(&headings);
-    for class in 0..stored.counts.len() {
+    for (class, metrics) in metrics.iter().enumerate() {
         let (samples, correct) = stored.class(class);
         if samples == 0 {
             continue;
@@ -213,8 +213,8 @@ fn classes(
             cells.push(percent(share(float.class(class).1, samples)));
         }
         cells.push(percent(share(correct, samples)));
-        cells.push(percent(metrics[class].precision));
-        cells.push(format!("{:.4}", metrics[class].f1));
+        cells.push(percent(metrics.precision));
+        cells.push(format!("{:.4}", metrics.f1));
         let auc = auc.and_then(|auc| auc.get(class).copied().flatten());
         cells.push(auc.map_or_else(|| "-".into(), |auc| format!("{auc:.4}")));
         table.row(&cells);

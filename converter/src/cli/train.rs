@@ -166,7 +166,7 @@ fn train(
                     ),
                     ("data", format!("{} samples, validation {validation}{start}", samples(&setup.data))),
                 ]));
-                say(format!("\n epoch      rate   loss    acc   val loss  val acc     time"));
+                say("\n epoch      rate   loss    acc   val loss  val acc     time".to_string());
             }
             Event::Step(done, total) => bar.get_or_insert_with(|| progress.bar(total, "training")).set(done),
             Event::Epoch(epoch, best) => {

@@ -256,7 +256,7 @@ impl Builder {
         rectified: bool,
     ) -> Result<(), String> {
         let [_, _, channels] = self.picture()?;
-        if groups == 0 || channels % groups != 0 || filters % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
             return Err(format!("{channels} channels and {filters} filters do not divide into {groups} groups"));
         }
         let (pads, stride) = self.window(conv.kernel, conv.stride, conv.padding, conv.dilation)?;

@@ -250,13 +250,13 @@ fn check(job: &Job) -> Result<(), TrainError> {
             return setting(key, value.to_string(), "it is 0 or more");
         }
     }
-    if let Some(clip) = t.clip_norm.filter(|c| !(*c > 0.0)) {
+    if let Some(clip) = t.clip_norm.filter(|c| c.is_nan() || *c <= 0.0) {
         return setting("clip_norm", clip.to_string(), "it is above 0");
     }
     if let Some(crop) = t.augment.crop.filter(|c| !(*c > 0.0 && *c <= 1.0)) {
         return setting("crop", crop.to_string(), "it is above 0, up to 1");
     }
-    if let Some(every) = t.schedule.every.filter(|e| !(*e > 0.0)) {
+    if let Some(every) = t.schedule.every.filter(|e| e.is_nan() || *e <= 0.0) {
         return setting("every", every.to_string(), "it is above 0");
     }
     if t.schedule.kind == super::ScheduleKind::Step && t.schedule.every.is_none() {
