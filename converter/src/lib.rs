@@ -14,6 +14,7 @@ pub mod passes;
 pub mod plan;
 pub mod quantize;
 pub mod recipe;
+pub mod train;
 pub mod validate;
 
 use data::{DataError, Dataset};

@@ -1,5 +1,7 @@
-//! `models/<name>/recipe.toml`: which checkpoint, which data, how to quantize; `expected.toml`: the figures to reach.
+//! `models/<name>/recipe.toml`: which checkpoint or layers, which data, how to train and to quantize; `expected.toml`: the
+//! figures to reach.
 
+use crate::train::{Layer, Training, nearest};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +11,19 @@ use std::path::{Path, PathBuf};
 pub struct Recipe {
     /// Name of the network, and of the file that is written.
     pub name: String,
-    /// ONNX file beside the recipe.
-    pub checkpoint: PathBuf,
+    /// Network beside the recipe: ONNX, TensorFlow Lite or a float checkpoint. With `layers`, a safetensors file with their
+    /// first weights.
+    pub checkpoint: Option<PathBuf>,
+    /// Sizes of the input of `layers`, without batch: rows, columns, channels for pictures.
+    pub input: Option<Vec<usize>>,
+    /// The network, layer by layer.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+    /// Layers may keep random weights where the checkpoint has none that fit.
+    #[serde(default)]
+    pub partial_checkpoint: bool,
+    /// How it is trained.
+    pub train: Option<Training>,
     /// As `mote convert --normalize` takes it.
     #[serde(default = "none")]
     pub normalize: String,
@@ -18,10 +31,10 @@ pub struct Recipe {
     pub labels_file: Option<PathBuf>,
     /// Range method, as `mote convert --method` takes it.
     pub method: Option<String>,
-    /// Data that the ranges are chosen from.
-    pub calibrate: DataSource,
+    /// Data that the ranges are chosen from [default: 256 samples of the training data].
+    pub calibrate: Option<DataSource>,
     /// Labelled data that accuracy is measured on; none of the calibration data.
-    pub evaluate: DataSource,
+    pub evaluate: Option<DataSource>,
 }
 
 fn none() -> String {
@@ -126,8 +139,20 @@ impl Expected {
 pub enum RecipeError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{path} is no recipe: {source}")]
+    #[error("{path} is no recipe: {source}{}", meant(source))]
     Parse { path: PathBuf, source: Box<toml::de::Error> },
+}
+
+/// The known key or word that is spelled most like the unknown one.
+fn meant(error: &toml::de::Error) -> String {
+    let message = error.message();
+    if !(message.starts_with("unknown field") || message.starts_with("unknown variant")) {
+        return String::new();
+    }
+    // `unknown field `x`, expected one of `a`, `b``: every second part is quoted.
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = quoted.next().unwrap_or_default();
+    nearest(unknown, quoted).map_or_else(String::new, |known| format!("did you mean `{known}`?"))
 }
 
 /// A recipe and where it lies.
@@ -135,15 +160,20 @@ pub enum RecipeError {
 pub struct Loaded {
     /// The recipe.
     pub recipe: Recipe,
+    /// Its text.
+    pub text: String,
     /// Its folder.
     pub folder: PathBuf,
     /// The figures beside it, if there are any.
     pub expected: Option<Expected>,
 }
 
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RecipeError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })?;
-    toml::from_str(&text).map_err(|source| RecipeError::Parse { path: path.into(), source: Box::new(source) })
+fn read(path: &Path) -> Result<String, RecipeError> {
+    std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.into(), source })
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(path: &Path, text: &str) -> Result<T, RecipeError> {
+    toml::from_str(text).map_err(|source| RecipeError::Parse { path: path.into(), source: Box::new(source) })
 }
 
 impl Loaded {
@@ -151,10 +181,11 @@ impl Loaded {
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         let file = if path.is_dir() { path.join("recipe.toml") } else { path.into() };
         let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
-        let recipe: Recipe = read(&file)?;
+        let text = read(&file)?;
+        let recipe: Recipe = parse(&file, &text)?;
         let expected = folder.join("expected.toml");
-        let expected = if expected.exists() { Some(read(&expected)?) } else { None };
-        Ok(Self { recipe, folder, expected })
+        let expected = if expected.exists() { Some(parse(&expected, &read(&expected)?)?) } else { None };
+        Ok(Self { recipe, text, folder, expected })
     }
 }
 
@@ -199,5 +230,18 @@ mod tests {
     fn an_unknown_key_is_refused_by_name() {
         let text = "name = 'x'\ncheckpoint = 'm.onnx'\nfoo = 1\ncalibrate = {path = 'a'}\nevaluate = {path = 'b'}";
         assert!(toml::from_str::<Recipe>(text).unwrap_err().to_string().contains("foo"));
+    }
+
+    #[test]
+    fn the_known_key_or_word_that_is_nearest_is_named() {
+        let meant = |text: &str| super::meant(&toml::from_str::<Recipe>(text).unwrap_err());
+        assert_eq!(meant("name = 'x'\nnormalise = 'unit'"), "did you mean `normalize`?");
+        let train = |text: &str| meant(&format!("name = 'x'\n[train]\ndata = {{path = 'a'}}\nepochs = 1\n{text}"));
+        assert_eq!(train("batch_size = 3"), "did you mean `batch`?");
+        assert_eq!(train("optimizer = {kind = 'adamm'}"), "did you mean `adam`?");
+        assert_eq!(train("optimizer = {kind = 'sgd', momentm = 1}"), "did you mean `momentum`?");
+        assert_eq!(meant("name = 'x'\n[[layers]]\nop = 'dense'\nunit = 3"), "did you mean `units`?");
+        assert_eq!(meant("name = 'x'\n[[layers]]\nop = 'conv'"), "did you mean `conv2d`?");
+        assert_eq!(meant("name = 3"), "");
     }
 }

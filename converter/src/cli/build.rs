@@ -7,7 +7,7 @@ use super::out::print_json;
 use super::table::{Table, facts};
 use super::whole_file::write_whole;
 use super::{Cli, Command, Hinted, Progress, Verdict, print};
-use crate::recipe::{Expected, Loaded, Miss};
+use crate::recipe::{Expected, Loaded, Miss, Recipe};
 use anyhow::Context;
 use clap::Parser;
 use serde_json::json;
@@ -88,21 +88,64 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
 fn convert_args(loaded: &Loaded, data: Option<&Path>, output: &Path) -> anyhow::Result<convert::Args> {
     let recipe = &loaded.recipe;
     let data = data.unwrap_or(&loaded.folder);
-    for path in [&recipe.calibrate.path, &recipe.evaluate.path].map(|path| data.join(path)) {
-        if !path.exists() {
-            let what = format!("the recipe's data `{}` are not there", path.display());
-            let hint = format!(
-                "give their folder with --data DIR; `{}` says what they are",
-                loaded.folder.join("README.md").display()
-            );
-            return Err(Hinted::new(what, &hint).into());
-        }
+    let Some(checkpoint) = &recipe.checkpoint else {
+        let hint = "train its layers with `mote train`, which converts them too";
+        return Err(Hinted::new("the recipe has no `checkpoint`", hint).into());
+    };
+    if recipe.evaluate.is_none() {
+        let hint = "add [evaluate] with labelled data, or use `mote convert`";
+        return Err(Hinted::new("the recipe has no data to measure accuracy on", hint).into());
+    }
+    let (calibrate, samples) = calibration(recipe)?;
+    conversion(loaded, data, &loaded.folder.join(checkpoint), calibrate, samples, output)
+}
+
+/// What ranges are chosen from, and from how many samples.
+pub(super) fn calibration(recipe: &Recipe) -> anyhow::Result<(&Path, Option<usize>)> {
+    match (&recipe.calibrate, &recipe.train) {
+        (Some(calibrate), _) => Ok((&calibrate.path, calibrate.samples)),
+        (None, Some(training)) => Ok((&training.data.path, Some(DEFAULT_CALIBRATION))),
+        (None, None) => Err(Hinted::new("the recipe has no data to calibrate on", "add [calibrate]").into()),
+    }
+}
+
+/// Samples for calibration, if a recipe does not say.
+const DEFAULT_CALIBRATION: usize = 256;
+
+/// Refuses data that are not there.
+pub(super) fn must_exist(loaded: &Loaded, path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let what = format!("the recipe's data `{}` are not there", path.display());
+    let hint = format!(
+        "give their folder with --data DIR; `{}` says what they are",
+        loaded.folder.join("README.md").display()
+    );
+    Err(Hinted::new(what, &hint).into())
+}
+
+/// The options of `mote convert` for this recipe and the network in `network`.
+pub(super) fn conversion(
+    loaded: &Loaded,
+    data: &Path,
+    network: &Path,
+    calibrate: &Path,
+    samples: Option<usize>,
+    output: &Path,
+) -> anyhow::Result<convert::Args> {
+    let recipe = &loaded.recipe;
+    let evaluate = recipe.evaluate.as_ref();
+    for path in std::iter::once(calibrate).chain(evaluate.map(|e| e.path.as_path())).map(|path| data.join(path)) {
+        must_exist(loaded, &path)?;
     }
     let mut words: Vec<OsString> = ["mote", "convert"].map(Into::into).into();
-    words.push(loaded.folder.join(&recipe.checkpoint).into());
+    words.push(network.into());
     let mut option = |name: &str, value: OsString| words.extend([OsString::from(name), value]);
-    option("--calibrate", data.join(&recipe.calibrate.path).into());
-    option("--eval", data.join(&recipe.evaluate.path).into());
+    option("--calibrate", data.join(calibrate).into());
+    if let Some(evaluate) = evaluate {
+        option("--eval", data.join(&evaluate.path).into());
+    }
     option("--output", output.into());
     option("--name", (&recipe.name).into());
     option("--normalize", (&recipe.normalize).into());
@@ -112,13 +155,13 @@ fn convert_args(loaded: &Loaded, data: Option<&Path>, output: &Path) -> anyhow::
     if let Some(file) = &recipe.labels_file {
         option("--labels-file", loaded.folder.join(file).into());
     }
-    if let Some(file) = &recipe.evaluate.labels {
+    if let Some(file) = evaluate.and_then(|e| e.labels.as_ref()) {
         option("--labels", data.join(file).into());
     }
-    if let Some(n) = recipe.calibrate.samples {
+    if let Some(n) = samples {
         option("--samples", n.to_string().into());
     }
-    if let Some(n) = recipe.evaluate.samples {
+    if let Some(n) = evaluate.and_then(|e| e.samples) {
         option("--eval-limit", n.to_string().into());
     }
     let cli = Cli::try_parse_from(words).map_err(|e| anyhow::anyhow!("{}", e.render().to_string().trim_end()));

@@ -5,6 +5,7 @@ use crate::bench::BenchError;
 use crate::boards::BoardError;
 use crate::data::DataError;
 use crate::import::{ImportError, onnx};
+use crate::train::TrainError;
 use anstyle::{AnsiColor, Style};
 use std::fmt;
 use std::io::Write;
@@ -64,6 +65,11 @@ fn cause_hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         error.hint()
     } else if let Some(error) = cause.downcast_ref::<ImportError>() {
         import_hint(error)
+    } else if let Some(error) = cause.downcast_ref::<TrainError>() {
+        match error {
+            TrainError::Samples(e) => cause_hint(e.as_ref()),
+            error => error.hint(),
+        }
     } else if let Some(error) = cause.downcast_ref::<BenchError>() {
         error.hint()
     } else if let Some(BoardError::Unknown { .. }) = cause.downcast_ref::<BoardError>() {

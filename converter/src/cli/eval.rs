@@ -106,16 +106,26 @@ fn verdict(args: &Args, e: &Evaluation) -> anyhow::Result<Option<String>> {
 }
 
 fn json_of(e: &Evaluation, origin: &str, failed: Option<&str>) -> serde_json::Value {
-    let side = |c: &Option<Confusion>| {
-        c.as_ref().map(|c| json!({ "top1": c.top1(), "correct": c.correct(), "confusion": c.counts }))
+    let side = |c: &Option<Confusion>, auc: &Option<Vec<Option<f64>>>| {
+        c.as_ref().map(|c| {
+            json!({
+                "top1": c.top1(),
+                "correct": c.correct(),
+                "confusion": c.counts,
+                "classes": c.metrics(),
+                "macro": c.macro_metrics(),
+                "roc_auc": auc,
+                "macro_roc_auc": auc.as_deref().and_then(mean_auc),
+            })
+        })
     };
     json!({
         "schema": 1,
         "data": origin,
         "samples": e.samples,
         "classes": e.classes,
-        "int8": side(&e.stored),
-        "float": side(&e.float),
+        "int8": side(&e.stored, &e.stored_auc),
+        "float": side(&e.float, &e.float_auc),
         "agreement": e.agreement,
         "drop_points": e.drop_points(),
         "output_error": e.output_error,
@@ -133,6 +143,12 @@ fn text(e: &Evaluation, origin: &str, names: &[String]) -> String {
         let drop = e.drop_points().map_or_else(String::new, |d| format!(", {:+.2} points", 0.0 - d));
         lines.push(("int8", accuracy(stored) + &drop));
     }
+    let sides = [("float means", &e.float, &e.float_auc), ("int8 means", &e.stored, &e.stored_auc)];
+    for (name, confusion, auc) in sides {
+        if let Some(confusion) = confusion {
+            lines.push((name, means(confusion, auc.as_deref())));
+        }
+    }
     if let Some(agreement) = e.agreement {
         lines.push(("agreement", format!("{} of samples get the same class", percent(agreement))));
     }
@@ -143,7 +159,7 @@ fn text(e: &Evaluation, origin: &str, names: &[String]) -> String {
     let name = |c: usize| names.get(c).cloned().unwrap_or_else(|| c.to_string());
     let mut parts = vec![facts(&lines)];
     if let Some(stored) = &e.stored {
-        parts.push(classes(stored, e.float.as_ref(), &name).to_string());
+        parts.push(classes(stored, e.float.as_ref(), e.stored_auc.as_deref(), &name).to_string());
         if e.classes <= MAX_MATRIX {
             parts.push(format!("Confusion, int8 (rows are labels, columns predictions)\n{}", matrix(stored, &name)));
             if let Some(float) = &e.float {
@@ -160,15 +176,34 @@ fn accuracy(c: &Confusion) -> String {
     format!("{} top-1 ({} of {})", percent(c.top1()), count(c.correct()), count(c.samples()))
 }
 
-/// One line per class that has samples.
-fn classes(stored: &Confusion, float: Option<&Confusion>, name: &dyn Fn(usize) -> String) -> Table {
+/// Means over the classes that have samples.
+fn means(c: &Confusion, auc: Option<&[Option<f64>]>) -> String {
+    let m = c.macro_metrics();
+    let auc = auc.and_then(mean_auc).map_or_else(String::new, |auc| format!(", ROC AUC {auc:.4}"));
+    format!("precision {}, recall {}, F1 {:.4}{auc}", percent(m.precision), percent(m.recall), m.f1)
+}
+
+/// Mean over the classes that have one.
+fn mean_auc(auc: &[Option<f64>]) -> Option<f64> {
+    let known: Vec<f64> = auc.iter().flatten().copied().collect();
+    (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+}
+
+/// One line per class that has samples; the shares under `int8` and `float` are recall.
+fn classes(
+    stored: &Confusion,
+    float: Option<&Confusion>,
+    auc: Option<&[Option<f64>]>,
+    name: &dyn Fn(usize) -> String,
+) -> Table {
     let mut headings = vec!["class", ">samples"];
     if float.is_some() {
         headings.push(">float");
     }
-    headings.push(">int8");
+    headings.extend([">int8", ">precision", ">F1", ">ROC AUC"]);
+    let metrics = stored.metrics();
     let mut table = Table::new(&headings);
-    for class in 0..stored.counts.len() {
+    for (class, metrics) in metrics.iter().enumerate() {
         let (samples, correct) = stored.class(class);
         if samples == 0 {
             continue;
@@ -178,6 +213,10 @@ fn classes(stored: &Confusion, float: Option<&Confusion>, name: &dyn Fn(usize) -
             cells.push(percent(share(float.class(class).1, samples)));
         }
         cells.push(percent(share(correct, samples)));
+        cells.push(percent(metrics.precision));
+        cells.push(format!("{:.4}", metrics.f1));
+        let auc = auc.and_then(|auc| auc.get(class).copied().flatten());
+        cells.push(auc.map_or_else(|| "-".into(), |auc| format!("{auc:.4}")));
         table.row(&cells);
     }
     table

@@ -26,6 +26,8 @@ mod progress;
 mod run;
 mod run_raw;
 mod table;
+mod train;
+mod train_setup;
 mod whole_file;
 
 pub use diagnostics::{Hinted, report_error};
@@ -52,6 +54,7 @@ Examples:
   mote convert model.onnx --calibrate train.npy -o net.mote  quantize to int8
   mote eval net.mote --data test/ --float model.onnx         accuracy, int8 beside float
   mote inspect net.mote                                      what is in the file, and what it needs
+  mote train models/digits-scratch                           train a recipe's layers, then convert them
 
 Exit codes: 0 done, and every check held; 1 ran, but a check failed; 2 usage or any other error.";
 
@@ -66,6 +69,7 @@ enum Command {
     Compare(compare::Args),
     Check(check::Args),
     Bench(bench::Args),
+    Train(train::Args),
     Completions(completions::Args),
 }
 
@@ -97,6 +101,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Compare(args) => compare::run(args, &progress),
         Command::Check(args) => check::run(args, &progress),
         Command::Bench(args) => bench::run(args, &progress),
+        Command::Train(args) => train::run(args, &progress),
         Command::Completions(args) => completions::run(args),
     }
 }

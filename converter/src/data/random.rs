@@ -1,12 +1,13 @@
-//! Noise in place of data, for measuring size and speed only.
+//! Pseudo-random numbers, and noise in place of data, for measuring size and speed only.
 
 use super::{Dataset, InputSpec};
 
 /// SplitMix64: the same numbers on every machine.
-struct SplitMix64(u64);
+#[derive(Clone, Debug)]
+pub(crate) struct SplitMix64(pub u64);
 
 impl SplitMix64 {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

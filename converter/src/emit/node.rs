@@ -42,7 +42,9 @@ impl Context<'_> {
             Op::Pad { before, after, value } => copy::emit_pad(context, before, after, *value),
             Op::Softmax { axis } => softmax::emit(context, *axis),
             Op::Unary(function) => unary::emit(context, *function),
-            Op::FakeQuantize { .. } => Err(context.error("exists only before quantization: this is a bug")),
+            Op::BatchNorm { .. } | Op::Dropout { .. } | Op::FakeQuantize { .. } => {
+                Err(context.error("exists only before quantization: this is a bug"))
+            }
             Op::Table { table, .. } => unary::emit_table(context, table),
             Op::Lstm { cell_clip } => lstm::emit(context, *cell_clip),
             Op::Concat { axis } => copy::emit_concat(context, *axis),

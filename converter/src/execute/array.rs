@@ -1,9 +1,9 @@
 //! A float tensor of any rank up to [`RANK`].
 
-use burn::tensor::{DType, Device, Tensor, TensorCreationOptions, TensorData};
+use burn_tensor::{DType, Device, Tensor, TensorCreationOptions, TensorData};
 
 /// Most axes a value may have.
-pub(super) const RANK: usize = mote_runtime::format::MAX_RANK;
+pub(crate) const RANK: usize = mote_runtime::format::MAX_RANK;
 
 /// Width of the elements during a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,22 @@ impl Target {
     /// This machine's processor.
     pub fn cpu(precision: Precision) -> Self {
         Self { device: Device::flex(), precision }
+    }
+
+    /// Where training computes: the GPU that a cargo feature chose (`cuda` before `wgpu`), else this machine's processor.
+    pub fn accelerator(precision: Precision) -> Self {
+        #[cfg(feature = "cuda")]
+        let device = Device::cuda(0);
+        #[cfg(all(feature = "wgpu", not(feature = "cuda")))]
+        let device = Device::wgpu(burn_tensor::DeviceKind::DefaultDevice);
+        #[cfg(not(any(feature = "cuda", feature = "wgpu")))]
+        let device = Device::flex();
+        Self { device, precision }
+    }
+
+    /// The same place, where operations are recorded so that gradients can be asked for.
+    pub fn recording(self) -> Self {
+        Self { device: self.device.autodiff(), ..self }
     }
 
     pub(super) fn options(&self) -> TensorCreationOptions {
@@ -65,13 +81,28 @@ impl Array {
         Self { tensor: Tensor::from_data(data, target.options()), rank: shape.len() }
     }
 
+    /// The same elements as a leaf of a new record, whose gradient is kept. The array must live on a recording target.
+    pub fn as_parameter(&self) -> Self {
+        self.map(|t| t.detach().require_grad())
+    }
+
+    /// The elements alone, without a record.
+    pub fn without_record(&self) -> Self {
+        self.map(Tensor::inner)
+    }
+
+    /// The same elements on a recording target.
+    pub fn with_record(&self) -> Self {
+        self.map(Tensor::from_inner)
+    }
+
     /// Wraps a tensor whose leading axes beyond `rank` have size 1.
-    pub(super) fn from_full(tensor: Tensor<RANK>, rank: usize) -> Self {
+    pub(crate) fn from_full(tensor: Tensor<RANK>, rank: usize) -> Self {
         Self { tensor, rank }
     }
 
     /// The tensor behind, with leading axes of size 1.
-    pub(super) fn full(&self) -> Tensor<RANK> {
+    pub(crate) fn full(&self) -> Tensor<RANK> {
         self.tensor.clone()
     }
 
@@ -101,7 +132,7 @@ impl Array {
     }
 
     /// The same array after `f` has changed the elements, not the shape.
-    pub(super) fn map(&self, f: impl FnOnce(Tensor<RANK>) -> Tensor<RANK>) -> Self {
+    pub(crate) fn map(&self, f: impl FnOnce(Tensor<RANK>) -> Tensor<RANK>) -> Self {
         Self { tensor: f(self.full()), rank: self.rank }
     }
 

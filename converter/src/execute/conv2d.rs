@@ -4,8 +4,8 @@ use super::Array;
 use super::elementwise::clamp;
 use super::pool2d::{Border, fit};
 use crate::ir::{Activation, Pads};
-use burn::tensor::module;
-use burn::tensor::ops::ConvOptions;
+use burn_tensor::module;
+use burn_tensor::ops::ConvOptions;
 
 /// Parameters of `ir::Op::Conv2d`.
 pub(super) struct Conv2d {

@@ -2,7 +2,7 @@
 
 use super::Array;
 use crate::ir::Activation;
-use burn::tensor::Tensor;
+use burn_tensor::Tensor;
 
 /// The fused clamp.
 pub(super) fn clamp<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {

@@ -1,16 +1,28 @@
 //! Walks a graph in float.
 
 use super::batch::allows_batch;
+use super::batch_norm::{Statistics, batch_norm, batch_norm_training};
 use super::conv2d::{Conv2d, conv2d};
+use super::dropout::dropout;
 use super::elementwise::{add, mul, scale_shift, sub};
 use super::fully_connected::fully_connected;
 use super::lstm::lstm;
 use super::pool2d::{Pool2d, average_pool2d, max_pool2d};
 use super::{Array, ExecuteError, Precision, Target, reduce, shape, softmax, unary};
-use crate::ir::{Graph, Node, Op, Tensor, ValueId};
+use crate::ir::{Graph, Op, Tensor, ValueId};
 
 /// Samples that run as one, where the graph allows it: enough to keep all cores busy, few enough to stay small.
 const BATCH: usize = 16;
+
+/// What a pass does otherwise while the graph is trained, and what it leaves behind.
+pub struct Training<'a> {
+    /// So many uniform numbers in [0, 1), for dropout.
+    pub random: &'a mut dyn FnMut(usize) -> Vec<f32>,
+    /// Batch normalizations, by index of the node, that use their constants all the same.
+    pub fixed: &'a [usize],
+    /// One entry per batch normalization that is not fixed, in order of the nodes. Their constants are the trainer's to change.
+    pub statistics: Vec<Statistics>,
+}
 
 /// Runs a graph in float. Constants become burn tensors once; state is 0 before every run.
 pub struct Executor {
@@ -109,6 +121,26 @@ impl Executor {
         batch: usize,
         observe: &mut dyn FnMut(ValueId, &Array),
     ) -> Result<Vec<Array>, ExecuteError> {
+        self.walk(inputs, batch, observe, None)
+    }
+
+    /// As [`Self::forward`], but batch normalization uses the batch's statistics, and dropout drops.
+    pub fn forward_training(
+        &self,
+        inputs: Vec<Array>,
+        batch: usize,
+        training: &mut Training<'_>,
+    ) -> Result<Vec<Array>, ExecuteError> {
+        self.walk(inputs, batch, &mut |_, _| {}, Some(training))
+    }
+
+    fn walk(
+        &self,
+        inputs: Vec<Array>,
+        batch: usize,
+        observe: &mut dyn FnMut(ValueId, &Array),
+        mut training: Option<&mut Training<'_>>,
+    ) -> Result<Vec<Array>, ExecuteError> {
         if inputs.len() != self.graph.inputs.len() {
             return Err(ExecuteError::InputCount { expected: self.graph.inputs.len(), got: inputs.len() });
         }
@@ -121,8 +153,9 @@ impl Executor {
             let shape = self.shape(state, batch);
             values[state.0] = Some(Array::new(vec![0.0; shape.iter().product()], &shape, &self.target));
         }
-        for (node, dead) in self.graph.nodes.iter().zip(&self.dead_after) {
-            let result = self.node(node, &values, batch)?;
+        for (index, dead) in self.dead_after.iter().enumerate() {
+            let node = &self.graph.nodes[index];
+            let result = self.node(index, &values, batch, training.as_deref_mut())?;
             observe(node.output, &result);
             values[node.output.0] = Some(result);
             for value in dead {
@@ -157,7 +190,14 @@ impl Executor {
         shape
     }
 
-    fn node(&self, node: &Node, values: &[Option<Array>], batch: usize) -> Result<Array, ExecuteError> {
+    fn node(
+        &self,
+        index: usize,
+        values: &[Option<Array>],
+        batch: usize,
+        training: Option<&mut Training<'_>>,
+    ) -> Result<Array, ExecuteError> {
+        let node = &self.graph.nodes[index];
         let fail = |reason: String| ExecuteError::Node { node: node.name.clone(), op: node.op.name(), reason };
         let operands: Vec<&Array> = node
             .inputs
@@ -186,6 +226,24 @@ impl Executor {
             Op::Sub { activation } => sub(*activation, operand(0)?, operand(1)?),
             Op::Mul { activation } => mul(*activation, operand(0)?, operand(1)?),
             Op::ScaleShift => scale_shift(operand(0)?, operand(1)?, operand(2)?),
+            Op::BatchNorm { epsilon, .. } => {
+                let [x, scale, shift] = [operand(0)?, operand(1)?, operand(2)?];
+                match training.filter(|t| !t.fixed.contains(&index)) {
+                    Some(training) => {
+                        let (y, statistics) = batch_norm_training(*epsilon, [x, scale, shift], index);
+                        training.statistics.push(statistics);
+                        y
+                    }
+                    None => batch_norm(*epsilon, [x, scale, shift, operand(3)?, operand(4)?]),
+                }
+            }
+            Op::Dropout { rate } => match training {
+                Some(training) => {
+                    let x = operand(0)?;
+                    dropout(*rate, x, &(training.random)(x.shape().iter().product()), &self.target)
+                }
+                None => operand(0)?.clone(),
+            },
             Op::AveragePool2d { kernel, stride, dilation, pads, count_include_pad } => {
                 let op = Pool2d { kernel: *kernel, stride: *stride, dilation: *dilation, pads: *pads };
                 average_pool2d(&op, *count_include_pad, operand(0)?, out_hw()?, &self.target)

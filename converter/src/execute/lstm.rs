@@ -1,7 +1,7 @@
 //! Long short-term memory.
 
 use super::Array;
-use burn::tensor::{Tensor, activation::sigmoid};
+use burn_tensor::{Tensor, activation::sigmoid};
 
 /// Row after row of `x [n, steps, in]`: `cell = sigmoid(forget) * cell + sigmoid(input) * tanh(candidate)`, clipped to
 /// `cell_clip` where that is above 0, and `hidden = sigmoid(output) * tanh(cell)`, which is the row of `[n, steps, units]`.

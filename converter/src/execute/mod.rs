@@ -1,11 +1,14 @@
 //! The float meaning of every op, on burn tensors.
 //!
 //! One file per family of ops, each a function from [`Array`]s to an [`Array`]. [`Executor`] walks a graph with them. Where
-//! the tensors live and how wide their elements are is a [`Target`]; nothing else depends on it.
+//! the tensors live, how wide their elements are and whether gradients are recorded is a [`Target`]; nothing else depends
+//! on it. A [`Training`] makes the two ops that know of it, batch normalization and dropout, do what training needs.
 
 mod array;
 mod batch;
+mod batch_norm;
 mod conv2d;
+mod dropout;
 mod elementwise;
 mod executor;
 mod fully_connected;
@@ -18,8 +21,10 @@ mod softmax;
 mod tests;
 mod unary;
 
+pub(crate) use array::RANK;
 pub use array::{Array, Precision, Target};
-pub use executor::Executor;
+pub use batch_norm::Statistics;
+pub use executor::{Executor, Training};
 pub use unary::unary;
 
 /// Why a graph cannot be executed.

@@ -2,9 +2,9 @@
 
 use super::{Array, Target};
 use crate::ir::Pads;
-use burn::tensor::module;
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions, PadMode};
-use burn::tensor::{Tensor, TensorData};
+use burn_tensor::module;
+use burn_tensor::ops::{ConvOptions, MaxPoolOptions, PadMode};
+use burn_tensor::{Tensor, TensorData};
 
 /// Parameters shared by both pools.
 pub(super) struct Pool2d {

@@ -2,8 +2,8 @@
 
 use super::Array;
 use super::array::RANK;
-use burn::tensor::ops::PadMode;
-use burn::tensor::{Slice, Tensor};
+use burn_tensor::ops::PadMode;
+use burn_tensor::{Slice, Tensor};
 
 /// Constant padding per axis.
 pub(super) fn pad(x: &Array, before: &[usize], after: &[usize], value: f32) -> Array {

@@ -1,7 +1,7 @@
 //! Softmax.
 
 use super::Array;
-use burn::tensor::activation;
+use burn_tensor::activation;
 
 /// `exp(x) / sum(exp(x))` along `axis`.
 pub(super) fn softmax(x: &Array, axis: usize) -> Array {

@@ -4,7 +4,7 @@ use super::array::RANK;
 use super::elementwise::clamp;
 use super::{Array, Precision, Target};
 use crate::ir::{Activation, DType, Unary};
-use burn::tensor::{Tensor, activation};
+use burn_tensor::{Tensor, activation};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 /// `function` of each element, computed in double precision.

@@ -1,6 +1,6 @@
 //! What can be wrong with a source file, whatever its format.
 
-use super::{onnx, tflite};
+use super::{checkpoint, onnx, tflite};
 use std::fmt;
 
 /// A node that cannot be expressed in the graph IR.
@@ -42,6 +42,8 @@ pub enum ImportError {
     Onnx(#[from] onnx::ImportError),
     #[error(transparent)]
     Tflite(#[from] tflite::ImportError),
+    #[error(transparent)]
+    Checkpoint(#[from] checkpoint::CheckpointError),
 }
 
 impl ImportError {
@@ -50,7 +52,7 @@ impl ImportError {
         match self {
             Self::Onnx(onnx::ImportError::Unsupported(nodes)) => Some(nodes),
             Self::Tflite(tflite::ImportError::Unsupported(nodes)) => Some(nodes),
-            Self::Onnx(_) | Self::Tflite(_) => None,
+            Self::Onnx(_) | Self::Tflite(_) | Self::Checkpoint(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `file -> Network`: one importer a source format, chosen by what the file holds.
 
+pub mod checkpoint;
 mod error;
 pub mod onnx;
 pub mod tflite;
@@ -82,6 +83,8 @@ pub enum Format {
     },
     /// A flatbuffer of TensorFlow Lite's schema, version 3.
     Tflite,
+    /// A safetensors file with the graph in it, as `mote train` writes it.
+    Checkpoint,
 }
 
 impl fmt::Display for Format {
@@ -89,6 +92,7 @@ impl fmt::Display for Format {
         match self {
             Self::Onnx { opset } => write!(f, "ONNX opset {opset}"),
             Self::Tflite => f.write_str("TensorFlow Lite"),
+            Self::Checkpoint => f.write_str("float checkpoint"),
         }
     }
 }
@@ -118,6 +122,11 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
     if tflite::is_tflite(bytes) {
         let tflite::Imported { network, producer, warnings, .. } = tflite::import(bytes, options)?;
         return Ok(Imported { network, info: SourceInfo { format: Format::Tflite, producer, warnings } });
+    }
+    if checkpoint::is_safetensors(bytes) {
+        let network = Network::Float(checkpoint::import(bytes)?);
+        let info = SourceInfo { format: Format::Checkpoint, producer: "mote train".into(), warnings: Vec::new() };
+        return Ok(Imported { network, info });
     }
     let onnx::Imported { graph, opset, producer, warnings } = onnx::import(bytes, options)?;
     let network = if graph.has_fake_quantization() { Network::FakeQuantized(graph) } else { Network::Float(graph) };

@@ -107,6 +107,8 @@ fn attributes(op: &Op) -> String {
         }
         Op::Slice { start, end, step } => vec![Some(format!("start {start:?}, end {end:?}, step {step:?}"))],
         Op::Transpose { perm } => vec![Some(format!("perm {perm:?}"))],
+        Op::BatchNorm { epsilon, momentum } => vec![Some(format!("epsilon {epsilon}, momentum {momentum}"))],
+        Op::Dropout { rate } => vec![Some(format!("rate {rate}"))],
         Op::ScaleShift | Op::Reshape | Op::Quantize | Op::Dequantize | Op::Requantize => Vec::new(),
     };
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")

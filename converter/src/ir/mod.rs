@@ -6,6 +6,7 @@
 mod display;
 mod edit;
 mod graph;
+pub mod io;
 mod op;
 mod port;
 mod shape;

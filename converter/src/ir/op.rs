@@ -1,9 +1,10 @@
 //! The kinds of computation. Sizes that follow from the inputs' shapes are not repeated here.
 
 use super::{DType, Unary};
+use serde::{Deserialize, Serialize};
 
 /// Fused output clamp, in real values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activation {
     /// Smallest output, may be minus infinity.
     pub min: f32,
@@ -17,7 +18,7 @@ impl Activation {
 }
 
 /// Padding in elements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Pads {
     pub top: usize,
@@ -27,7 +28,7 @@ pub struct Pads {
 }
 
 /// What a node computes. `x` is `inputs[0]`; axes count from 0 and are never negative.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Op {
     /// `x [1, h, w, in]`, weights `[out, kh, kw, in / groups]`, optional bias `[out]` -> `[1, h', w', out]`.
     /// Depthwise is `groups == in`.
@@ -66,6 +67,21 @@ pub enum Op {
     /// `y = x * scale + shift`, per channel of the last axis: inputs `x`, `scale [c]`, `shift [c]`.
     /// What a BatchNormalization that could not be folded becomes.
     ScaleShift,
+    /// `y = (x - mean) / sqrt(variance + epsilon) * scale + shift`, per channel of the last axis: inputs `x`, `scale [c]`,
+    /// `shift [c]`, `mean [c]`, `variance [c]`. While it is trained, mean and variance are those of the batch, and the
+    /// constants follow them. Only before the passes, which make it a `ScaleShift`.
+    BatchNorm {
+        /// Added to the variance.
+        epsilon: f32,
+        /// Share of the batch's statistics in the new constants, 0 to 1.
+        momentum: f32,
+    },
+    /// While it is trained, an element is 0 with probability `rate` and `x / (1 - rate)` otherwise; else `x`. Only before the
+    /// passes.
+    Dropout {
+        /// At least 0 and below 1.
+        rate: f32,
+    },
     /// Average over windows of `x [1, h, w, c]`. The output size is part of the value's shape (ceil mode shows there).
     AveragePool2d {
         /// Rows, columns.
@@ -113,13 +129,6 @@ pub enum Op {
     },
     /// A function of each element. ReLU, ReLU6 and Clip are `Unary::Clamp`.
     Unary(Unary),
-    /// A function of each int8 element, as a table: entry `x + 128`. Only after quantization.
-    Table {
-        /// What the table approximates.
-        function: Unary,
-        /// Stored results.
-        table: Box<[i8; 256]>,
-    },
     /// Joins all inputs along `axis`.
     Concat {
         /// Which.
@@ -164,6 +173,15 @@ pub enum Op {
     Dequantize,
     /// int8 or int16 to either of them with other parameters. Only after quantization.
     Requantize,
+    /// A function of each int8 element, as a table: entry `x + 128`. Only after quantization.
+    // The last, because serde counts a skipped variant when it writes and not when it reads.
+    #[serde(skip)]
+    Table {
+        /// What the table approximates.
+        function: Unary,
+        /// Stored results.
+        table: Box<[i8; 256]>,
+    },
 }
 
 impl Op {
@@ -176,6 +194,8 @@ impl Op {
             Self::Sub { .. } => "sub",
             Self::Mul { .. } => "mul",
             Self::ScaleShift => "scale_shift",
+            Self::BatchNorm { .. } => "batch_norm",
+            Self::Dropout { .. } => "dropout",
             Self::AveragePool2d { .. } => "average_pool2d",
             Self::MaxPool2d { .. } => "max_pool2d",
             Self::Mean { .. } => "mean",

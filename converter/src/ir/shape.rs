@@ -170,7 +170,7 @@ pub fn infer_shape(op: &Op, inputs: &[&[usize]], declared: Option<&[usize]>) -> 
         Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } => {
             broadcast(x, inputs[1]).ok_or_else(|| mismatch(name, "operands do not broadcast", x, inputs[1]))?
         }
-        Op::ScaleShift => {
+        Op::ScaleShift | Op::BatchNorm { .. } => {
             rank(name, "input", "1 or more", x, !x.is_empty())?;
             let channels = &x[x.len() - 1..];
             for parameter in &inputs[1..] {
@@ -201,9 +201,13 @@ pub fn infer_shape(op: &Op, inputs: &[&[usize]], declared: Option<&[usize]>) -> 
             }
             x.to_vec()
         }
-        Op::Unary(_) | Op::Table { .. } | Op::FakeQuantize { .. } | Op::Quantize | Op::Dequantize | Op::Requantize => {
-            x.to_vec()
-        }
+        Op::Dropout { .. }
+        | Op::Unary(_)
+        | Op::Table { .. }
+        | Op::FakeQuantize { .. }
+        | Op::Quantize
+        | Op::Dequantize
+        | Op::Requantize => x.to_vec(),
         Op::Concat { axis } => concat(*axis, inputs)?,
         Op::Slice { start, end, step } => {
             if start.len() != x.len() || end.len() != x.len() || step.len() != x.len() {
@@ -243,6 +247,7 @@ fn arity(op: &Op, got: usize) -> Result<(), ShapeError> {
         Op::Conv2d { .. } | Op::FullyConnected { .. } => ("2 or 3", got == 2 || got == 3),
         Op::Add { .. } | Op::Sub { .. } | Op::Mul { .. } => ("2", got == 2),
         Op::ScaleShift => ("3", got == 3),
+        Op::BatchNorm { .. } => ("5", got == 5),
         Op::Concat { .. } => ("1 or more", got >= 1),
         Op::Lstm { .. } => ("15", got == 15),
         _ => ("1", got == 1),

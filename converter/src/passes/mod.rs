@@ -14,6 +14,7 @@ mod fuse_bias;
 mod fuse_pads;
 mod lower_axes;
 mod lower_scale_shift;
+mod lower_training;
 mod merge_reshapes;
 mod query;
 mod recompose;
@@ -33,6 +34,7 @@ pub use fuse_bias::FuseBias;
 pub use fuse_pads::FusePads;
 pub use lower_axes::LowerAxes;
 pub use lower_scale_shift::LowerScaleShift;
+pub use lower_training::LowerTraining;
 pub use merge_reshapes::MergeReshapes;
 pub use recompose::Recompose;
 pub use relabel_transposes::RelabelTransposes;
@@ -101,6 +103,7 @@ pub struct PassReport {
 
 /// The passes, in order.
 pub const DEFAULT: &[&dyn Pass] = &[
+    &LowerTraining,
     &FoldConstants,
     &DropIdentities,
     &MergeReshapes,

@@ -354,8 +354,8 @@ fn node_error(node: &Node, reason: String) -> QuantizeError {
 /// What must not reach quantization.
 fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
     match node.op {
-        Op::ScaleShift => {
-            Err(node_error(node, "internal error: the passes must turn this into mul and add; please report".into()))
+        Op::ScaleShift | Op::BatchNorm { .. } | Op::Dropout { .. } => {
+            Err(node_error(node, "internal error: the passes must turn this into simpler ops; please report".into()))
         }
         Op::FakeQuantize { .. }
         | Op::Quantize

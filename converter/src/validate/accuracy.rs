@@ -70,6 +70,76 @@ impl Confusion {
     }
 }
 
+/// How well one class is told from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClassMetrics {
+    /// Share of the predictions of this class that are right.
+    pub precision: f64,
+    /// Share of the samples of this class that are recognised.
+    pub recall: f64,
+    /// Harmonic mean of the two.
+    pub f1: f64,
+}
+
+impl Confusion {
+    /// Precision, recall and F1 of each class; 0 where there is nothing to divide by.
+    pub fn metrics(&self) -> Vec<ClassMetrics> {
+        let of = |class: usize| {
+            let (samples, correct) = self.class(class);
+            let predicted = self.counts.iter().filter_map(|row| row.get(class)).sum();
+            let (precision, recall) = (share(correct, predicted), share(correct, samples));
+            ClassMetrics { precision, recall, f1: share(2 * correct, samples + predicted) }
+        };
+        (0..self.counts.len()).map(of).collect()
+    }
+
+    /// Means of [`Self::metrics`] over the classes that have samples.
+    pub fn macro_metrics(&self) -> ClassMetrics {
+        let all = self.metrics();
+        let present: Vec<_> = all.iter().enumerate().filter(|(c, _)| self.class(*c).0 > 0).map(|(_, m)| m).collect();
+        let mean =
+            |pick: fn(&ClassMetrics) -> f64| present.iter().map(|m| pick(m)).sum::<f64>() / present.len().max(1) as f64;
+        ClassMetrics { precision: mean(|m| m.precision), recall: mean(|m| m.recall), f1: mean(|m| m.f1) }
+    }
+}
+
+/// Area under the ROC curve of `score`: the probability that a sample of the class scores higher than another, equal scores
+/// counting half. `None` without samples of both kinds, or if a score is not a number.
+pub fn roc_auc(scores: &[f32], is_class: &[bool]) -> Option<f64> {
+    let mut order: Vec<(f32, bool)> = scores.iter().copied().zip(is_class.iter().copied()).collect();
+    let positives = order.iter().filter(|s| s.1).count() as f64;
+    let negatives = order.len() as f64 - positives;
+    if positives == 0.0 || negatives == 0.0 || order.iter().any(|s| s.0.is_nan()) {
+        return None;
+    }
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Sum of the positives' ranks, equal scores sharing the mean of theirs.
+    let mut ranks = 0.0;
+    let mut at = 0;
+    while at < order.len() {
+        let end = at + order[at..].iter().take_while(|s| s.0 == order[at].0).count();
+        let mean = (at + 1 + end) as f64 / 2.0;
+        ranks += mean * order[at..end].iter().filter(|s| s.1).count() as f64;
+        at = end;
+    }
+    Some((ranks - positives * (positives + 1.0) / 2.0) / (positives * negatives))
+}
+
+/// [`roc_auc`] of each class against all others; a single score is that of class 1.
+pub fn roc_aucs(outputs: &[Vec<f32>], labels: &[usize], classes: usize) -> Vec<Option<f64>> {
+    let score = |row: &[f32], class: usize| match row {
+        [one] if class == 0 => -one,
+        [one] => *one,
+        _ => row.get(class).copied().unwrap_or(f32::NAN),
+    };
+    let of = |class: usize| {
+        let scores: Vec<f32> = outputs.iter().map(|row| score(row, class)).collect();
+        let is_class: Vec<bool> = labels.iter().map(|&label| label == class).collect();
+        roc_auc(&scores, &is_class)
+    };
+    (0..classes).map(of).collect()
+}
+
 /// `part / whole`, 0 if there is nothing.
 pub fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
@@ -91,6 +161,29 @@ mod tests {
         assert_eq!(predicted_class(&[0.4]), 0);
         assert_eq!(predicted_class(&[0.6]), 1);
         assert_eq!(class_count(1), 2);
+    }
+
+    #[test]
+    fn metrics_of_each_class_and_their_means() {
+        let c = Confusion { counts: vec![vec![8, 2, 0], vec![1, 3, 0], vec![0, 0, 0]] };
+        let m = c.metrics();
+        assert_eq!((m[0].precision, m[0].recall), (8.0 / 9.0, 0.8));
+        assert!((m[0].f1 - 2.0 * m[0].precision * m[0].recall / (m[0].precision + m[0].recall)).abs() < 1e-12);
+        assert_eq!(m[2], ClassMetrics { precision: 0.0, recall: 0.0, f1: 0.0 });
+        let mean = c.macro_metrics();
+        assert!((mean.recall - (0.8 + 0.75) / 2.0).abs() < 1e-12, "a class without samples does not count");
+    }
+
+    #[test]
+    fn area_under_the_curve_counts_pairs() {
+        // Of the 2 x 3 pairs, 4 are in order and 1 is a draw.
+        let scores = [0.9, 0.4, 0.8, 0.4, 0.1];
+        let auc = roc_auc(&scores, &[true, true, false, false, false]).unwrap();
+        assert!((auc - 4.5 / 6.0).abs() < 1e-12, "{auc}");
+        assert_eq!(roc_auc(&scores, &[true; 5]), None);
+        assert_eq!(roc_auc(&[f32::NAN, 1.0], &[true, false]), None);
+        let aucs = roc_aucs(&[vec![0.2], vec![0.7]], &[0, 1], 2);
+        assert_eq!(aucs, [Some(1.0), Some(1.0)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The same samples through the float network and the model file.
 
-use super::accuracy::{Confusion, class_count, predicted_class};
+use super::accuracy::{Confusion, class_count, predicted_class, roc_aucs};
 use super::{Runner, Session, SessionError};
 use crate::data::Dataset;
 use crate::execute::{ExecuteError, Executor};
@@ -76,6 +76,10 @@ pub struct Evaluation {
     pub stored: Option<Confusion>,
     /// The float network's, if it ran too.
     pub float: Option<Confusion>,
+    /// Area under the ROC curve of each class, from the model file's scores, if there are labels.
+    pub stored_auc: Option<Vec<Option<f64>>>,
+    /// The float network's.
+    pub float_auc: Option<Vec<Option<f64>>>,
     /// Share of samples on which both predict the same class.
     pub agreement: Option<f64>,
     /// Error of the model file's first output against the float network's.
@@ -99,6 +103,8 @@ impl Evaluation {
         Self {
             samples: stored.len(),
             classes,
+            stored_auc: labels.map(|l| roc_aucs(&stored, l, classes)),
+            float_auc: labels.zip(float.as_ref()).map(|(l, float)| roc_aucs(float, l, classes)),
             stored: confusion(&stored),
             float: float.as_deref().and_then(confusion),
             agreement,

@@ -1,5 +1,6 @@
 //! Every op against a hand-written reference on small random tensors.
 
+mod gradients;
 mod lstm;
 mod naive;
 
@@ -43,7 +44,8 @@ fn close(got: &[f32], expected: &[f32]) {
     }
 }
 
-/// Runs the op alone, in double precision, and three samples at once, and compares all with `expected`.
+/// Runs the op alone, in double precision, and three samples at once, and compares all with `expected`; then its gradients
+/// with differences.
 fn check(op: Op, operands: &[&Nd], expected: &Nd) {
     check_graph(one_node(op, operands, &expected.shape), operands, expected);
 }
@@ -63,6 +65,7 @@ fn check_graph(graph: Graph, operands: &[&Nd], expected: &Nd) {
         close(batch[1][0].as_f32().unwrap(), &expected.data);
         close(batch[2][0].as_f32().unwrap(), executor.run(&samples[2]).unwrap()[0].as_f32().unwrap());
     }
+    gradients::check(&graph, &operands[0].data);
 }
 
 const RELU6: Activation = Activation { min: 0.0, max: 6.0 };

@@ -1,0 +1,299 @@
+//! `mote train`: a recipe from layers or a checkpoint to a trained network and its model file.
+
+use super::build::{calibration, conversion, must_exist};
+use super::convert;
+use super::convert_report::Report;
+use super::out::print_json;
+use super::progress::Bar;
+use super::table::{count, facts, percent};
+use super::train_setup::Setup;
+use super::whole_file::write_whole;
+use super::{Hinted, Progress, Verdict, print, report_error};
+use crate::ir::io;
+use crate::recipe::Loaded;
+use crate::train::{self, Epoch, Event, Job, Outcome, TrainError};
+use crate::validate::Session;
+use crate::validate::evaluate::{Evaluation, run_float, run_stored};
+use anyhow::Context;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Train a recipe's network, from scratch or from a checkpoint, and convert it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  mote train models/digits-scratch                   train, quantize, accuracy of both
+  mote train models/mnist-scratch --data ~/mnist     data from elsewhere
+  mote train models/digits-scratch --resume          go on after an interruption, with the same result
+  mote train my-recipe.toml --out run7 --seed 7
+
+The folder of the run holds checkpoint.safetensors (replaced after every epoch, enough to go on), metrics.jsonl,
+curves.svg, and at the end weights.safetensors (a float network that every verb takes) and the .mote file.
+Exit code 1 if the loss is no longer a number, or the accuracy is below the recipe's `min_accuracy`.")]
+pub(super) struct Args {
+    /// A recipe with a [train] table, or the folder with its recipe.toml.
+    recipe: PathBuf,
+    /// Where the recipe's data lie [default: beside the recipe].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder of the run [default: the recipe's name with .train, in the current folder].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on from the checkpoint in the folder of the run.
+    #[arg(long, conflicts_with = "fresh")]
+    resume: bool,
+    /// Start over although the folder of the run has a checkpoint.
+    #[arg(long)]
+    fresh: bool,
+    /// Epochs, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Seed of all random numbers, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// One JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
+    let mut loaded = Loaded::read(&args.recipe).with_context(|| {
+        let hint = "give a folder with a recipe.toml, such as models/digits-scratch";
+        Hinted::new(format!("cannot use the recipe `{}`", args.recipe.display()), hint)
+    })?;
+    let Some(training) = &mut loaded.recipe.train else {
+        let hint = "add one, as in models/digits-scratch/recipe.toml, or use `mote build`";
+        return Err(Hinted::new("the recipe has no [train] table", hint).into());
+    };
+    training.epochs = args.epochs.unwrap_or(training.epochs);
+    training.seed = args.seed.unwrap_or(training.seed);
+    let data = args.data.clone().unwrap_or_else(|| loaded.folder.clone());
+    for source in [loaded.recipe.evaluate.as_ref(), loaded.recipe.calibrate.as_ref()].into_iter().flatten() {
+        must_exist(&loaded, &data.join(&source.path))?;
+    }
+    let setup = Setup::new(&loaded, &data, progress)?;
+
+    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.train", loaded.recipe.name)));
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    let files = Files::of(&folder, &loaded.recipe.name);
+    let resume = checkpoint(&args, &files)?;
+    let outcome = match train(&setup, resume.as_deref(), &files, args.json, progress) {
+        Ok(outcome) => outcome,
+        // The run itself went wrong, which is no mistake of the caller: as a check that failed.
+        Err(error) if error.is_divergence() => {
+            report_error(&error.into());
+            return Ok(Verdict::Fail);
+        }
+        Err(error) => return Err(anyhow::Error::new(error).context("cannot train")),
+    };
+    let bytes = io::save(&outcome.graph, &io::Floats::new(), None)?;
+    write_whole(&files.weights, &bytes)?;
+    finish(&args, &loaded, &data, &setup, &files, &outcome, progress)
+}
+
+/// What lies in the folder of a run.
+struct Files {
+    checkpoint: PathBuf,
+    metrics: PathBuf,
+    curves: PathBuf,
+    weights: PathBuf,
+    model: PathBuf,
+}
+
+impl Files {
+    fn of(folder: &Path, name: &str) -> Self {
+        Self {
+            checkpoint: folder.join("checkpoint.safetensors"),
+            metrics: folder.join("metrics.jsonl"),
+            curves: folder.join("curves.svg"),
+            weights: folder.join("weights.safetensors"),
+            model: folder.join(format!("{name}.mote")),
+        }
+    }
+}
+
+/// The bytes to go on from, if that is wanted.
+fn checkpoint(args: &Args, files: &Files) -> anyhow::Result<Option<Vec<u8>>> {
+    let path = &files.checkpoint;
+    match (args.resume, path.exists()) {
+        (true, true) => Ok(Some(std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?)),
+        // Interrupted before its first epoch was over: nothing is lost by starting over.
+        (true, false) => Ok(None),
+        (false, true) if !args.fresh => {
+            let what = format!("`{}` is the checkpoint of an earlier run", path.display());
+            Err(Hinted::new(what, "go on with --resume, start over with --fresh, or name another folder with --out")
+                .into())
+        }
+        (false, _) => Ok(None),
+    }
+}
+
+fn train(
+    setup: &Setup,
+    resume: Option<&[u8]>,
+    files: &Files,
+    quiet: bool,
+    progress: &Progress,
+) -> Result<Outcome, TrainError> {
+    let job = Job {
+        network: &setup.network,
+        training: &setup.training,
+        data: &setup.data,
+        validation: setup.validation.as_ref(),
+        background: &setup.background,
+        identity: setup.identity.clone(),
+        resume,
+    };
+    let say = |text: String| {
+        if !quiet {
+            // A reader that has gone away does not end the run.
+            let _ = print(text);
+        }
+    };
+    let mut bar: Option<Bar> = None;
+    let mut begun = Instant::now();
+    let mut events = |event: Event| {
+        match event {
+            Event::Start { done, elements } => {
+                let samples = |s: &train::Samples| count(s.len() as u64);
+                let validation = setup.validation.as_ref().map_or_else(|| "none".into(), samples);
+                let start = if done > 0 { format!(", going on after epoch {done}") } else { String::new() };
+                say(facts(&[
+                    (
+                        "network",
+                        format!("{} of {} parameters trained", count(elements as u64), count(setup.parameters())),
+                    ),
+                    ("data", format!("{} samples, validation {validation}{start}", samples(&setup.data))),
+                ]));
+                say("\n epoch      rate   loss    acc   val loss  val acc     time".to_string());
+            }
+            Event::Step(done, total) => bar.get_or_insert_with(|| progress.bar(total, "training")).set(done),
+            Event::Epoch(epoch, best) => {
+                bar = None;
+                say(row(epoch, best, begun.elapsed().as_secs_f64()));
+                begun = Instant::now();
+            }
+            Event::Checkpoint(state, history) => {
+                // The state comes last: what is beside it can be made from it again.
+                write(&files.metrics, metrics(history).as_bytes())?;
+                write(&files.curves, train::curves(history).as_bytes())?;
+                write(&files.checkpoint, state)?;
+            }
+        }
+        Ok(())
+    };
+    train::train(&job, &mut events)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    write_whole(path, bytes).map_err(|error| {
+        let source = std::io::Error::other(error.root_cause().to_string());
+        TrainError::Write { path: path.display().to_string(), source }
+    })
+}
+
+/// One JSON object a line, one line an epoch.
+fn metrics(history: &[Epoch]) -> String {
+    history.iter().filter_map(|epoch| serde_json::to_string(epoch).ok()).map(|line| line + "\n").collect()
+}
+
+fn row(e: &Epoch, best: bool, seconds: f64) -> String {
+    let loss = |v: Option<f32>| v.map_or_else(|| "-".into(), |v| format!("{v:.4}"));
+    let share = |v: Option<f32>| v.map_or_else(|| "-".into(), |v| percent(f64::from(v)));
+    format!(
+        " {:>5} {:>9.2e} {:>6} {:>8} {:>8} {:>8} {:>7.1} s{}",
+        e.epoch,
+        e.rate,
+        loss(Some(e.train_loss)),
+        share(e.train_accuracy),
+        loss(e.validation_loss),
+        share(e.validation_accuracy),
+        seconds,
+        if best && e.merit().is_some() { "  best" } else { "" }
+    )
+}
+
+/// Conversion, accuracy, and what is told at the end.
+fn finish(
+    args: &Args,
+    loaded: &Loaded,
+    data: &Path,
+    setup: &Setup,
+    files: &Files,
+    outcome: &Outcome,
+    progress: &Progress,
+) -> anyhow::Result<Verdict> {
+    let training = &setup.training;
+    let converted = match training.convert {
+        true => {
+            let (calibrate, samples) = calibration(&loaded.recipe)?;
+            let convert = conversion(loaded, data, &files.weights, calibrate, samples, &files.model)?;
+            Some((convert::convert(&convert, progress)?, convert.method()))
+        }
+        false => None,
+    };
+    let evaluated = converted.as_ref().and_then(|(c, _)| c.evaluation.as_ref()).map(|(_, e)| e.clone());
+    let evaluation = match (evaluated, &setup.test) {
+        (Some(evaluation), _) => Some(evaluation),
+        (None, Some(test)) => {
+            let graph = &mut outcome.graph.clone();
+            crate::passes::run_default(graph)?;
+            let float = run_float(graph, &test.samples, &mut |_| {})?;
+            let labels = test.labels.as_deref();
+            Some(match &converted {
+                Some((converted, _)) => {
+                    let session = Session::load(converted.built.emitted.bytes.clone())?;
+                    Evaluation::of(labels, &run_stored(&session, &test.samples, &|| {})?, Some(&float))
+                }
+                None => Evaluation::of(labels, &float, Some(&float)),
+            })
+        }
+        (None, None) => None,
+    };
+    let accuracy = evaluation.as_ref().and_then(|e| e.float.as_ref()).map(|c| c.top1() * 100.0);
+    let stored =
+        evaluation.as_ref().filter(|_| converted.is_some()).and_then(|e| e.stored.as_ref()).map(|c| c.top1() * 100.0);
+    let missed = match (training.min_accuracy, accuracy) {
+        (Some(needed), Some(got)) if got < needed => {
+            Some(format!("float accuracy is {got:.2} %, the recipe requires {needed} %"))
+        }
+        (Some(needed), None) => Some(format!("the recipe requires {needed} %, but has no labelled data to measure on")),
+        _ => None,
+    };
+    let report = converted.as_ref().map(|(c, method)| Report { output: &files.model, converted: c, method: *method });
+    if args.json {
+        print_json(&json!({
+            "schema": 1,
+            "recipe": loaded.recipe.name,
+            "epochs": outcome.history.len(),
+            "best_epoch": outcome.best_epoch,
+            "stopped_early": outcome.stopped_early,
+            "history": outcome.history,
+            "weights": files.weights.display().to_string(),
+            "float_accuracy": accuracy,
+            "int8_accuracy": stored,
+            "convert": report.as_ref().map(Report::json),
+            "held": missed.is_none(),
+            "failed": missed,
+        }))?;
+    } else {
+        let stopped = if outcome.stopped_early { ", stopped early" } else { "" };
+        let mut lines = vec![
+            ("epochs", format!("{}{stopped}; weights of epoch {}", outcome.history.len(), outcome.best_epoch)),
+            ("float", files.weights.display().to_string()),
+        ];
+        if let Some(accuracy) = accuracy {
+            let int8 = stored.map_or_else(String::new, |s| format!(", int8 {s:.2} %"));
+            lines.push(("accuracy", format!("float {accuracy:.2} %{int8}")));
+        }
+        print(format!("\n{}", facts(&lines)))?;
+        if let Some(report) = report {
+            print(format!("\n{}", report.text()))?;
+        }
+        if let Some(missed) = &missed {
+            print(format!("\nFAILED: {missed}"))?;
+        }
+    }
+    Ok(Verdict::of(missed.is_none()))
+}

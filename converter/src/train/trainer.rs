@@ -1,0 +1,441 @@
+//! A graph whose weights follow the gradients of a loss.
+
+use super::checkpoint::{Progress, State};
+use super::config::{Loss, Training};
+use super::loss::loss;
+use super::network::{Network, before_probabilities};
+use super::optimizer::{Moments, Penalties};
+use super::random::{Purpose, Random};
+use super::samples::Samples;
+use super::{TrainError, pattern, state_dict};
+use crate::execute::{Array, Executor, Precision, RANK, Statistics, Target, Training as Mode};
+use crate::ir::io::Floats;
+use crate::ir::{Graph, Op, Tensor, ValueId};
+use crate::passes::{FuseActivations, Pass};
+use crate::validate::accuracy::predicted_class;
+use burn_tensor::Tensor as Burn;
+
+type Full = Burn<RANK>;
+
+/// A constant that is trained.
+struct Parameter {
+    value: ValueId,
+    name: String,
+    /// Weights are kept small where that is asked for, biases and normalizations are not.
+    is_weight: bool,
+}
+
+/// A batch normalization whose statistics follow the batches.
+struct Norm {
+    mean: ValueId,
+    variance: ValueId,
+    momentum: f64,
+}
+
+/// Sums over samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub samples: usize,
+    pub loss: f64,
+    pub correct: usize,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: Self) {
+        self.samples += other.samples;
+        self.loss += other.loss;
+        self.correct += other.correct;
+    }
+
+    pub fn mean_loss(&self) -> f32 {
+        (self.loss / self.samples.max(1) as f64) as f32
+    }
+
+    pub fn accuracy(&self) -> f32 {
+        self.correct as f32 / self.samples.max(1) as f32
+    }
+}
+
+/// Rows of a batch, stacked: one list of elements per input, and the targets.
+pub(super) struct Batch {
+    pub inputs: Vec<Vec<f32>>,
+    pub targets: Vec<f32>,
+    pub labels: Option<Vec<usize>>,
+    pub samples: usize,
+}
+
+impl Batch {
+    /// The samples `which`, each input as `change` gives it.
+    pub fn of(samples: &Samples, which: &[usize], mut change: impl FnMut(usize, &[f32]) -> Vec<f32>) -> Self {
+        let ports = which.first().map_or(0, |&i| samples.inputs[i].len());
+        let mut inputs = vec![Vec::new(); ports];
+        for &i in which {
+            for (port, (stacked, tensor)) in inputs.iter_mut().zip(&samples.inputs[i]).enumerate() {
+                let data = tensor.as_f32().unwrap_or(&[]);
+                if port == 0 { stacked.extend(change(i, data)) } else { stacked.extend_from_slice(data) }
+            }
+        }
+        let targets = which.iter().flat_map(|&i| samples.targets[i].iter().copied()).collect();
+        let labels = samples.labels.as_ref().map(|labels| which.iter().map(|&i| labels[i]).collect());
+        Self { inputs, targets, labels, samples: which.len() }
+    }
+}
+
+/// Gradients of all parameters, summed over batches.
+#[derive(Default)]
+pub(super) struct Gradients(Vec<Option<Full>>);
+
+impl Gradients {
+    fn add(&mut self, index: usize, gradient: Full) {
+        if self.0.len() <= index {
+            self.0.resize(index + 1, None);
+        }
+        let slot = &mut self.0[index];
+        *slot = Some(match slot.take() {
+            Some(sum) => sum.add(gradient),
+            None => gradient,
+        });
+    }
+}
+
+/// The graph, the optimizer's memory, and where everything is computed.
+pub(super) struct Trainer<'a> {
+    training: &'a Training,
+    /// As it will be converted.
+    graph: Graph,
+    /// Computes the loss's scores and records; its constants are the present weights.
+    executor: Executor,
+    /// The same without a record, for validation.
+    evaluator: Executor,
+    target: Target,
+    parameters: Vec<Parameter>,
+    moments: Vec<Moments>,
+    /// By index of the node; `None` for those that are frozen.
+    norms: Vec<(usize, Option<Norm>)>,
+    fixed: Vec<usize>,
+    penalties: Penalties,
+    /// Optimizer steps done.
+    pub step: u64,
+}
+
+impl<'a> Trainer<'a> {
+    pub fn new(network: &Network, training: &'a Training) -> Result<Self, TrainError> {
+        let graph = network.graph.clone();
+        let scores = scores_graph(&graph, training.loss)?;
+        let frozen = frozen(network, training)?;
+        let target = Target::accelerator(Precision::Single);
+        let mut executor = Executor::on(&scores, target.clone().recording())?;
+        let mut parameters = Vec::new();
+        let mut norms = Vec::new();
+        for (index, node) in scores.nodes.iter().enumerate() {
+            let trained = match node.op {
+                Op::Conv2d { .. } | Op::FullyConnected { .. } => 1..node.inputs.len(),
+                Op::ScaleShift | Op::BatchNorm { .. } => 1..3,
+                Op::Lstm { .. } => 3..node.inputs.len(),
+                _ => continue,
+            };
+            if let (Op::BatchNorm { momentum, .. }, &[_, _, _, mean, variance]) = (&node.op, node.inputs.as_slice()) {
+                let norm = Norm { mean, variance, momentum: f64::from(*momentum) };
+                norms.push((index, (!frozen[mean.0]).then_some(norm)));
+            }
+            let is_matrix = !matches!(node.op, Op::ScaleShift | Op::BatchNorm { .. });
+            for &value in node.inputs.get(trained).unwrap_or_default() {
+                let is_constant = scores.constant(value).is_some_and(|c| c.as_f32().is_some());
+                if is_constant && !frozen[value.0] && !parameters.iter().any(|p: &Parameter| p.value == value) {
+                    let is_weight = is_matrix && scores.value(value).shape.len() > 1;
+                    parameters.push(Parameter { value, name: scores.value(value).name.clone(), is_weight });
+                }
+            }
+        }
+        if parameters.is_empty() {
+            return Err(TrainError::NothingToTrain);
+        }
+        for parameter in &parameters {
+            let slot = &mut executor.constants_mut()[parameter.value.0];
+            *slot = slot.as_ref().map(Array::as_parameter);
+        }
+        let fixed = norms.iter().filter(|n| n.1.is_none()).map(|n| n.0).collect();
+        Ok(Self {
+            evaluator: Executor::on(&scores, target.clone())?,
+            moments: vec![Moments::default(); parameters.len()],
+            penalties: Penalties::of(training),
+            step: 0,
+            training,
+            graph,
+            executor,
+            target,
+            parameters,
+            norms,
+            fixed,
+        })
+    }
+
+    /// Number of elements that are trained.
+    pub fn trained_elements(&self) -> usize {
+        self.parameters.iter().map(|p| self.graph.value(p.value).elements()).sum()
+    }
+
+    /// The present weights in the graph, training ops included.
+    pub fn graph(&mut self) -> Graph {
+        let mut graph = self.graph.clone();
+        for (value, constant) in graph.values.iter_mut().zip(self.executor.constants_mut()) {
+            if let (Some(Tensor::F32 { data, .. }), Some(array)) = (&mut value.constant, constant) {
+                *data = array.to_vec();
+            }
+        }
+        graph
+    }
+
+    /// Adds the gradient of the mean loss over `batch`, times `share`, to `gradients`.
+    pub fn accumulate(&mut self, batch: &Batch, share: f64, gradients: &mut Gradients) -> Result<Tally, TrainError> {
+        let (seed, step) = (self.training.seed, self.step);
+        let mut drawn = 0;
+        let mut random = |n: usize| {
+            drawn += 1;
+            let mut stream = Random::new(seed, Purpose::Dropout, &[step, drawn]);
+            (0..n).map(|_| stream.unit()).collect()
+        };
+        let mut mode = Mode { random: &mut random, fixed: &self.fixed, statistics: Vec::new() };
+        let recording = self.executor.target().clone();
+        let y = rows(&self.executor, batch, &recording, Some(&mut mode))?;
+        let statistics = mode.statistics;
+        let t = target_rows(batch, &recording);
+        let loss = loss(self.training.loss, y.clone(), t);
+        let tally = tally(self.training.loss, &y, &loss, batch);
+        if !tally.loss.is_finite() {
+            return Ok(tally);
+        }
+        let mut recorded = loss.mul_scalar(share).backward();
+        let constants = self.executor.constants_mut();
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            let array = constants[parameter.value.0].as_ref();
+            if let Some(gradient) = array.and_then(|a| a.full().grad_remove(&mut recorded)) {
+                gradients.add(index, gradient);
+            }
+        }
+        self.follow(&statistics);
+        Ok(tally)
+    }
+
+    /// Running statistics move towards those of a batch.
+    fn follow(&mut self, statistics: &[Statistics]) {
+        let constants = self.executor.constants_mut();
+        for found in statistics {
+            let Some((_, Some(norm))) = self.norms.iter().find(|n| n.0 == found.node) else { continue };
+            for (value, new) in [(norm.mean, &found.mean), (norm.variance, &found.variance)] {
+                let mixed = |old: &Array| {
+                    let new = new.without_record().full().mul_scalar(norm.momentum);
+                    old.without_record().map(|old| old.mul_scalar(1.0 - norm.momentum).add(new)).with_record()
+                };
+                constants[value.0] = constants[value.0].as_ref().map(mixed);
+            }
+        }
+    }
+
+    /// One step of the optimizer at `rate`.
+    pub fn descend(&mut self, gradients: Gradients, rate: f64) {
+        self.step += 1;
+        let scale = self.training.clip_norm.map_or(1.0, |most| {
+            let squares = gradients.0.iter().flatten().map(|g| number(g.clone().mul(g.clone()).sum()));
+            let length = squares.sum::<f64>().sqrt();
+            if length > f64::from(most) { f64::from(most) / length } else { 1.0 }
+        });
+        let constants = self.executor.constants_mut();
+        let all = self.parameters.iter().zip(&mut self.moments).zip(gradients.0);
+        for ((parameter, moments), gradient) in all {
+            let (Some(gradient), Some(old)) = (gradient, &constants[parameter.value.0]) else { continue };
+            let gradient = if scale == 1.0 { gradient } else { gradient.mul_scalar(scale) };
+            let penalties = if parameter.is_weight { self.penalties } else { Penalties::default() };
+            let new = old
+                .without_record()
+                .map(|weight| self.training.optimizer.step(weight, gradient, moments, rate, self.step, penalties));
+            constants[parameter.value.0] = Some(new.with_record().as_parameter());
+        }
+    }
+
+    /// Loss and recognised samples of a set, as the converted network would see it.
+    pub fn evaluate(&mut self, samples: &Samples, batch: usize) -> Result<Tally, TrainError> {
+        for (to, from) in self.evaluator.constants_mut().iter_mut().zip(self.executor.constants_mut()) {
+            *to = from.as_ref().map(Array::without_record);
+        }
+        let all: Vec<usize> = (0..samples.len()).collect();
+        let mut sum = Tally::default();
+        for which in all.chunks(batch) {
+            let batch = Batch::of(samples, which, |_, x| x.to_vec());
+            let y = rows(&self.evaluator, &batch, &self.target, None)?;
+            let loss = loss(self.training.loss, y.clone(), target_rows(&batch, &self.target));
+            sum.add(tally(self.training.loss, &y, &loss, &batch));
+        }
+        Ok(sum)
+    }
+
+    /// The first parameter that holds something else than numbers.
+    pub fn not_finite(&mut self) -> Option<String> {
+        let constants = self.executor.constants_mut();
+        let bad =
+            |p: &&Parameter| constants[p.value.0].as_ref().is_some_and(|a| a.to_vec().iter().any(|v| !v.is_finite()));
+        self.parameters.iter().find(bad).map(|p| p.name.clone())
+    }
+
+    /// Everything that a run needs to go on.
+    pub fn state(&mut self, best: &Floats, progress: &Progress) -> State {
+        let memory = |pick: fn(&Moments) -> &Option<Full>| -> Floats {
+            let all = self.parameters.iter().zip(&self.moments).enumerate();
+            let stored = all.filter_map(|(index, (parameter, moments))| {
+                let array = Array::from_full(pick(moments).clone()?, self.graph.value(parameter.value).shape.len());
+                // Names alone may repeat in imported graphs.
+                Some((format!("{index}/{}", parameter.name), (array.shape(), array.to_vec())))
+            });
+            stored.collect()
+        };
+        let (first, second) = (memory(|m| &m.first), memory(|m| &m.second));
+        let progress = Progress { step: self.step, ..progress.clone() };
+        State { graph: self.graph(), best: best.clone(), first, second, progress }
+    }
+
+    /// Goes back to a state of the same run.
+    pub fn restore(&mut self, state: &State) -> Result<(), TrainError> {
+        let same = state.graph.values.len() == self.graph.values.len()
+            && state.graph.values.iter().zip(&self.graph.values).all(|(a, b)| a.shape == b.shape && a.name == b.name);
+        if !same {
+            return Err(TrainError::OtherRun { what: "network" });
+        }
+        self.set_weights(&state.graph);
+        self.step = state.progress.step;
+        for (index, (parameter, moments)) in self.parameters.iter().zip(&mut self.moments).enumerate() {
+            let key = format!("{index}/{}", parameter.name);
+            let shape = &self.graph.value(parameter.value).shape;
+            let load = |floats: &Floats| -> Result<Option<Full>, TrainError> {
+                match floats.get(&key) {
+                    Some((got, data)) if got == shape => Ok(Some(Array::new(data.clone(), shape, &self.target).full())),
+                    Some(_) => Err(TrainError::Damaged(format!("`{key}` has another shape than its parameter"))),
+                    None => Ok(None),
+                }
+            };
+            *moments = Moments { first: load(&state.first)?, second: load(&state.second)? };
+        }
+        Ok(())
+    }
+
+    /// Takes the constants of a graph with the same values.
+    pub fn set_weights(&mut self, graph: &Graph) {
+        let recording = self.executor.target().clone();
+        let constants = self.executor.constants_mut();
+        for (to, from) in constants.iter_mut().zip(&graph.values) {
+            if let (Some(to), Some(data)) = (to, from.constant.as_ref().and_then(Tensor::as_f32)) {
+                *to = Array::new(data.to_vec(), &from.shape, &recording);
+            }
+        }
+        for parameter in &self.parameters {
+            let slot = &mut constants[parameter.value.0];
+            *slot = slot.as_ref().map(Array::as_parameter);
+        }
+    }
+}
+
+/// The graph up to the scores that the loss takes: logits, where probabilities follow from them.
+fn scores_graph(graph: &Graph, kind: Loss) -> Result<Graph, TrainError> {
+    let mut scores = graph.clone();
+    scores.outputs.truncate(1);
+    let logits = match kind {
+        Loss::CrossEntropy => before_probabilities(graph, true),
+        Loss::BinaryCrossEntropy => Some(before_probabilities(graph, false).ok_or(TrainError::NoSigmoid)?),
+        Loss::Mse => None,
+    };
+    if let (Some(logits), Some(output)) = (logits, scores.outputs.first_mut()) {
+        output.value = logits;
+    }
+    scores.remove_dead_nodes();
+    // Clamps that a convolution applies itself are faster. The pass keeps all ids of values.
+    FuseActivations.run(&mut scores)?;
+    Ok(scores)
+}
+
+/// Per value, whether `freeze` names it.
+fn frozen(network: &Network, training: &Training) -> Result<Vec<bool>, TrainError> {
+    let graph = &network.graph;
+    let mut frozen = vec![false; graph.values.len()];
+    for pattern in &training.freeze {
+        let mut fits_any = false;
+        for (index, value) in graph.values.iter().enumerate().filter(|(_, v)| v.constant.is_some()) {
+            let slot = network.slots.iter().find(|s| s.value.0 == index);
+            let fits = match slot {
+                Some(slot) => state_dict::names(slot, &value.name).any(|name| pattern::fits(pattern, name)),
+                None => pattern::fits(pattern, &value.name),
+            };
+            frozen[index] |= fits;
+            fits_any |= fits;
+        }
+        if !fits_any {
+            let names: Vec<&str> =
+                graph.values.iter().filter(|v| v.constant.is_some()).map(|v| v.name.as_str()).take(12).collect();
+            return Err(TrainError::Freeze { pattern: pattern.clone(), names: names.join(", ") });
+        }
+    }
+    Ok(frozen)
+}
+
+/// The first output for a batch, one row a sample.
+fn rows(
+    executor: &Executor,
+    batch: &Batch,
+    target: &Target,
+    mut mode: Option<&mut Mode<'_>>,
+) -> Result<Burn<2>, TrainError> {
+    let graph = executor.graph();
+    let shape = |port: usize, n: usize| {
+        let mut shape = graph.value(graph.inputs[port].value).shape.clone();
+        if n > 1 {
+            shape[0] = n;
+        }
+        shape
+    };
+    let mut run = |inputs: Vec<Array>, n: usize| -> Result<Burn<2>, TrainError> {
+        let outputs = match mode.as_deref_mut() {
+            Some(mode) => executor.forward_training(inputs, n, mode)?,
+            None => executor.forward(inputs, n, &mut |_, _| {})?,
+        };
+        let Some(first) = outputs.first() else { return Err(TrainError::NothingToTrain) };
+        let elements: usize = first.shape().iter().product();
+        Ok(first.full().reshape([n, elements / n]))
+    };
+    if executor.batches() || batch.samples == 1 {
+        let stacked = batch.inputs.iter().enumerate();
+        let inputs = stacked.map(|(i, data)| Array::new(data.clone(), &shape(i, batch.samples), target)).collect();
+        return run(inputs, batch.samples);
+    }
+    // Some op mixes the batch axis with others: one sample at a time, and the rows are joined.
+    let mut all = Vec::with_capacity(batch.samples);
+    for sample in 0..batch.samples {
+        let part = |(i, data): (usize, &Vec<f32>)| {
+            let each = data.len() / batch.samples;
+            Array::new(data[sample * each..(sample + 1) * each].to_vec(), &shape(i, 1), target)
+        };
+        all.push(run(batch.inputs.iter().enumerate().map(part).collect(), 1)?);
+    }
+    Ok(Burn::cat(all, 0))
+}
+
+fn target_rows(batch: &Batch, target: &Target) -> Burn<2> {
+    let columns = batch.targets.len() / batch.samples.max(1);
+    Array::new(batch.targets.clone(), &[batch.samples, columns], target).full().reshape([batch.samples, columns])
+}
+
+fn number(t: Burn<1>) -> f64 {
+    t.try_to_vec_as::<f32>().ok().and_then(|v| v.first().copied()).map_or(f64::NAN, f64::from)
+}
+
+fn tally(kind: Loss, y: &Burn<2>, loss: &Burn<1>, batch: &Batch) -> Tally {
+    let [n, scores] = y.dims();
+    let mut correct = 0;
+    if let Some(labels) = &batch.labels {
+        let y = y.clone().try_to_vec_as::<f32>().unwrap_or_default();
+        let class = |row: &[f32]| match (kind, row) {
+            // A logit: its sign is that of the probability above one half.
+            (Loss::BinaryCrossEntropy, [logit]) => usize::from(*logit > 0.0),
+            _ => predicted_class(row),
+        };
+        correct = y.chunks_exact(scores.max(1)).zip(labels).filter(|(row, label)| class(row) == **label).count();
+    }
+    Tally { samples: n, loss: number(loss.clone()) * n as f64, correct }
+}
