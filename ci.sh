@@ -27,15 +27,15 @@ run_lint() {
     done
 }
 
-# All targets in one call: cargo checks them side by side.
+# All targets in one call: cargo checks them side by side. Without features, firmware and boards are built for every
+# Cortex-M later.
 run_nostd() {
     local targets
     targets=$(sed -n '/^targets = \[/,/^\]/s/^ *"\(.*\)",/--target \1/p' rust-toolchain.toml)
     # shellcheck disable=SC2086 # options without blanks
-    cargo check --release -p mote-runtime $targets --no-default-features
-    # shellcheck disable=SC2086
-    cargo check --release -p mote-runtime $targets --features half
-    cargo check --release -p mote-runtime --target thumbv7em-none-eabihf --features defmt,half
+    cargo check --release -p mote-runtime $targets --features f32
+    cargo check --release -p mote-runtime --target riscv32imc-unknown-none-elf --no-default-features
+    cargo check --release -p mote-runtime --target thumbv7em-none-eabihf --target riscv32imac-unknown-none-elf --features defmt,half
 }
 
 run_miri() {

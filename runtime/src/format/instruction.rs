@@ -117,7 +117,7 @@ pub struct Pool2d {
 pub struct Mean {
     /// Input.
     pub x: u32,
-    /// Output; may start where the input starts, else must not overlap it.
+    /// Output; must not overlap the input.
     pub y: u32,
     /// Leading elements.
     pub outer: u32,

@@ -11,7 +11,7 @@ use std::vec::Vec;
 
 /// Each property runs often natively and a few times under Miri.
 pub(crate) fn config() -> ProptestConfig {
-    let cases = if cfg!(miri) { 5 } else { 400 };
+    let cases = if cfg!(miri) { 3 } else { 400 };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -29,7 +29,7 @@ use std::vec::Vec;
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 30 } else { 2000 },
+        cases: if cfg!(miri) { 10 } else { 2000 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
