@@ -89,7 +89,8 @@ pub fn shrink(
         let mut found: Option<(i64, Granted)> = None;
         for nodes in segments(&next, fullest) {
             let Some((chain, stages)) = Bands::of(graph, &nodes) else { continue };
-            if tries == 0 || !(slow || is_free(graph, &chain, &stages)) {
+            let winograd = nodes.iter().any(|node| granted.winograd[node.0]);
+            if tries == 0 || winograd || !(slow || is_free(graph, &chain, &stages)) {
                 continue;
             }
             tries -= 1;

@@ -25,20 +25,12 @@ fn choose_scratch(problem: &Problem, options: &PlanOptions) -> Result<(Granted, 
     let optional = by_gain(problem, options);
     let all = granted(problem, &mut optional.iter().filter(|o| o.gain > 0));
     let whole = problem.plan(&all)?;
-    let whole_end = whole.end();
-    let mut best = (all, whole);
-    if problem.overlap() {
-        best = bands::shrink(problem, best, false, 0)?;
-    }
     let limit = match options.ram {
         Ram::Fastest => i64::MAX,
         Ram::Within(bytes) => i64::from(bytes),
         Ram::Min => 0,
     };
-    if !best.0.bands.is_empty() && whole_end <= limit && whole_end - best.1.end() < WORTH_BANDS {
-        best.0.bands.clear();
-        best.1 = problem.plan(&best.0)?;
-    }
+    let mut best = with_free_bands(problem, (all, whole), limit)?;
     if limit == i64::MAX {
         return Ok(best);
     }
@@ -75,6 +67,24 @@ fn choose_scratch(problem: &Problem, options: &PlanOptions) -> Result<(Granted, 
         }
     }
     Ok(best)
+}
+
+/// Adds the chains that cost hardly any time, if they are worth it or `best` is larger than `limit`.
+pub fn with_free_bands(
+    problem: &Problem,
+    best: (Granted, Candidate),
+    limit: i64,
+) -> Result<(Granted, Candidate), PlanError> {
+    if !problem.overlap() {
+        return Ok(best);
+    }
+    let (before, end) = (best.0.clone(), best.1.end());
+    let banded = bands::shrink(problem, best, false, 0)?;
+    if end <= limit && (1..WORTH_BANDS).contains(&(end - banded.1.end())) {
+        let candidate = problem.plan(&before)?;
+        return Ok((before, candidate));
+    }
+    Ok(banded)
 }
 
 /// A node that can do with scratch memory and without.

@@ -3,7 +3,7 @@
 use super::candidate::{Candidate, Granted, Problem};
 use super::cost::Cost;
 use super::kernel::Kernel;
-use super::{PlanError, PlanOptions, Ram};
+use super::{PlanError, PlanOptions, Ram, budget};
 use crate::ir::NodeId;
 use mote_runtime::format::instruction::Conv2d;
 
@@ -38,16 +38,21 @@ pub fn choose(
     candidate: Candidate,
 ) -> Result<Candidate, PlanError> {
     let mut left = options.extra_flash;
-    let options_of = by_gain(problem, options, &granted);
+    let options_of = by_gain(problem, options);
     let limit = match options.ram {
         Ram::Fastest => {
             let mut all = granted;
             for (node, gain) in options_of {
                 if let Some(rest) = left.checked_sub(gain.bytes) {
-                    (left, all.winograd[node]) = (rest, true);
+                    left = rest;
+                    grant(&mut all, node);
                 }
             }
-            return if all.winograd.contains(&true) { problem.plan(&all) } else { Ok(candidate) };
+            if !all.winograd.contains(&true) {
+                return Ok(candidate);
+            }
+            let planned = problem.plan(&all)?;
+            return Ok(budget::with_free_bands(problem, (all, planned), i64::MAX)?.1);
         }
         Ram::Within(bytes) => i64::from(bytes),
         Ram::Min => 0,
@@ -56,7 +61,7 @@ pub fn choose(
     for (node, gain) in options_of {
         let Some(rest) = left.checked_sub(gain.bytes) else { continue };
         let mut other = best.0.clone();
-        other.winograd[node] = true;
+        grant(&mut other, node);
         let candidate = problem.plan(&other)?;
         if candidate.end() <= best.1.end().max(limit) {
             (left, best) = (rest, (other, candidate));
@@ -65,15 +70,20 @@ pub fn choose(
     Ok(best.1)
 }
 
-/// All nodes that would be faster, those first that gain most for a byte of flash. Nodes that run in bands stay as they are.
-fn by_gain(problem: &Problem, options: &PlanOptions, granted: &Granted) -> Vec<(usize, Gain)> {
+/// The kernel does not run in bands.
+fn grant(granted: &mut Granted, node: usize) {
+    granted.winograd[node] = true;
+    granted.bands.retain(|chain| !chain.nodes.contains(&NodeId(node)));
+}
+
+/// All nodes that would be faster, those first that gain most for a byte of flash.
+fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<(usize, Gain)> {
     if options.extra_flash == 0 {
         return Vec::new();
     }
     let graph = &problem.quant().graph;
-    let banded = |index| granted.bands.iter().any(|chain| chain.nodes.contains(&NodeId(index)));
     let of = |(index, node)| match Kernel::of(graph, node) {
-        Some(Kernel::Conv2d(op)) if !banded(index) => Gain::of(&op, options.target).map(|gain| (index, gain)),
+        Some(Kernel::Conv2d(op)) => Gain::of(&op, options.target).map(|gain| (index, gain)),
         _ => None,
     };
     let mut all: Vec<(usize, Gain)> = graph.nodes.iter().enumerate().filter_map(of).collect();
