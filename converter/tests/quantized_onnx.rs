@@ -518,7 +518,7 @@ fn both_widths_in_one_network() {
         net.round("r", "real", Int16, 0.000_577_1, 0);
     };
     let mut net = around(21, Int8, &[1, 3, 6, 6], middle, (0.090_11, -3));
-    assert_eq!(int16_instructions(&net), ["conv2d_i16", "narrow_i16"]);
+    assert_eq!(int16_instructions(&net), ["conv2d_i16", "rescale_i16", "narrow_i16"]);
     let checked = check(&mut net);
     assert_eq!(float_instructions(&checked.built), 0, "{}", checked.built.plan.quant.graph);
     assert!(checked.worst < 1.001, "{}", checked.worst);
