@@ -455,7 +455,7 @@ fn int16_activations_as_a_whole_and_by_name() {
     let (raw_in, real_in) = (save(&dir, "q.npy", &[8, 8, 1], &stored), save(&dir, "x.npy", &[1, 8, 8], &real));
     let (raw_out, real_out) = (at(&dir, "q_out.npy"), at(&dir, "x_out.npy"));
     mote(&["run", &file, "--input", &raw_in, "--raw", "--output", &raw_out]).success();
-    mote(&["run", &file, "--input", &real_in, "--output", &real_out]).success();
+    mote(&["run", &file, "--input", &real_in, "--normalize", "none", "--output", &real_out]).success();
     let bytes = std::fs::read(&raw_out).unwrap();
     let output_scale = inspected["outputs"][0]["scale"].as_f64().unwrap() as f32;
     let words: Vec<f32> =

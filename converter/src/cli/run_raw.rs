@@ -28,8 +28,11 @@ pub(super) fn run(
         let encode = |(port, values): (&Port, &Vec<f32>)| stored_bytes(port, values);
         let bytes: Option<Vec<Vec<u8>>> = inputs.iter().zip(sample).map(encode).collect();
         let bytes = bytes.ok_or_else(|| {
-            let what =
-                format!("{}: not stored values: the model's inputs are integers of 8 or 16 bits", data.sample_name(i));
+            let what = format!(
+                "{}: not stored values: those of int8 inputs are whole numbers from -128 to 127, of int16 inputs from -32768 \
+                 to 32767",
+                data.sample_name(i)
+            );
             Hinted::new(what, "leave out --raw to give the network's own values")
         })?;
         let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();

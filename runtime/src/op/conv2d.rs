@@ -40,7 +40,7 @@ pub(crate) fn conv2d<O: Ops>(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8]
     let pixels = op.y_shape.h.checked_mul(op.y_shape.w)?;
     let blocks = pixels.div_ceil(Conv2d::BLOCK);
     let mut filters = Filters::new(weights, row_bytes, scales);
-    memory.scratch().fill(0);
+    memory.clear_scratch()?;
     for step in 0..blocks {
         let block = match op.order {
             RowOrder::TopDown => step,

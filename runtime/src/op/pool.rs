@@ -30,6 +30,7 @@ pub(super) fn pool(
     let row_bytes = (op.x_shape.w as usize).wrapping_mul(channels);
     let mut block = [0; BLOCK];
     let (mut held, mut stored) = (0usize, 0usize);
+    let mut pixels = op.y_shape.h.wrapping_mul(op.y_shape.w);
     for row in 0..op.y_shape.h {
         let row_taps = rows.taps_called(row);
         for column in 0..op.y_shape.w {
@@ -42,6 +43,7 @@ pub(super) fn pool(
                 columns: column_taps.count,
                 column_pitch: (op.window.dilation_w as usize).wrapping_mul(channels),
             };
+            pixels = pixels.wrapping_sub(1);
             let mut left = channels;
             while left > 0 {
                 let y = block.get_mut(held..)?;
@@ -49,24 +51,18 @@ pub(super) fn pool(
                 window(memory.x()?, &taps, Pixel { row, column }, y.get_mut(..count)?)?;
                 (held, left) = (held.wrapping_add(count), left.wrapping_sub(count));
                 taps.first = taps.first.wrapping_add(count);
-                if held == BLOCK {
-                    store(op, memory, stored, &mut block)?;
+                if held == BLOCK || (left == 0 && pixels == 0) {
+                    let results = block.get_mut(..held)?;
+                    if (op.min, op.max) != (i8::MIN, i8::MAX) {
+                        results.iter_mut().for_each(|y| *y = (*y).max(op.min).min(op.max));
+                    }
+                    let (_, y) = memory.scratch_y()?;
+                    y.get_mut(stored..)?.get_mut(..held)?.copy_from_slice(results);
                     (held, stored) = (0, stored.wrapping_add(BLOCK));
                 }
             }
         }
     }
-    store(op, memory, stored, block.get_mut(..held)?)
-}
-
-/// Clamps results and writes them, the first one at `at`.
-#[inline(never)]
-fn store(op: &Pool2d, memory: &mut Split<'_>, at: usize, block: &mut [i8]) -> Option<()> {
-    if (op.min, op.max) != (i8::MIN, i8::MAX) {
-        block.iter_mut().for_each(|y| *y = (*y).max(op.min).min(op.max));
-    }
-    let (_, y) = memory.scratch_y()?;
-    y.get_mut(at..)?.get_mut(..block.len())?.copy_from_slice(block);
     Some(())
 }
 

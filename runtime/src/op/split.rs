@@ -58,9 +58,11 @@ impl<'a> Split<'a> {
         if inside(&split.x) && inside(&split.y) { Some(split) } else { None }
     }
 
-    /// The scratch memory.
-    pub fn scratch(&mut self) -> &mut [u8] {
-        self.scratch
+    /// Sets the scratch memory to 0; by words, so that firmware links no other way of doing it.
+    #[inline(never)]
+    pub fn clear_scratch(&mut self) -> Option<()> {
+        bytemuck::try_cast_slice_mut::<u8, u32>(self.scratch).ok()?.fill(0);
+        Some(())
     }
 
     /// All three, for kernels in assembly that read and write by turns.

@@ -168,7 +168,13 @@ impl<'f, 'a> Lowering<'f, 'a> {
             ElementType::I8 | ElementType::I16 => {
                 let wide = tensor.dtype == ElementType::I16;
                 let type_name = tensor.dtype.name();
-                let q = tensor.quantization.ok_or_else(|| tensor.error(format!("is {type_name} but has no scale")))?;
+                let Some(q) = tensor.quantization else {
+                    // Sound and other data that only operators for it read.
+                    return match wide {
+                        true => unsupported("is int16 without a scale", "a scale says what its integers stand for"),
+                        false => Err(tensor.error(format!("is {type_name} but has no scale")).into()),
+                    };
+                };
                 if q.scales.len() != 1 {
                     let reason = format!("is an activation with {} scales, one is needed", q.scales.len());
                     return Err(tensor.error(reason).into());

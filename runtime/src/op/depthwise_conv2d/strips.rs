@@ -24,7 +24,7 @@ pub(super) fn strips<O: Ops>(
     let layout = layout(op)?;
     let c = op.x_shape.c as usize;
     let mut channels = [Channel::default(); 4];
-    memory.scratch().fill(0);
+    memory.clear_scratch()?;
     let mut channel = 0;
     while channel < c {
         let ready = layout.tap_words <= 2 * Channel::MAX_TAPS && scales.prepare(channel, &mut channels).is_some();
