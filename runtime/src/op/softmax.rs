@@ -33,9 +33,10 @@ pub(crate) fn softmax(op: &Softmax, y: &mut [i8]) -> Option<()> {
 struct Entry(i32);
 
 impl Entry {
-    const UNKNOWN: Self = Self(-1);
+    /// Also an exponential of 0, which is then found again each time. Memory that is 0 needs no code of its own.
+    const UNKNOWN: Self = Self(0);
 
-    /// Exponentials are not negative, and this is neither one nor unknown.
+    /// Exponentials are not negative, and this is.
     fn of_output(output: i8) -> Self {
         Self(i32::MIN | i32::from(output as u8))
     }
