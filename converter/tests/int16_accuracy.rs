@@ -40,7 +40,7 @@ fn sqnr_db(net: &Net, built: &Built) -> f64 {
         let dataset = Dataset { samples: vec![vec![sample.clone()]], ..Dataset::default() };
         let stored = stored_samples(&built.graph, &dataset).unwrap();
         let float = executor.run(&stored[0]).unwrap();
-        let got = runner.run(&[sample.clone()]).unwrap();
+        let got = runner.run(std::slice::from_ref(sample)).unwrap();
         for (float, got) in float[0].as_f32().unwrap().iter().zip(&got[0]) {
             signal += f64::from(*float).powi(2);
             noise += f64::from(float - got).powi(2);

@@ -48,7 +48,7 @@ fn int16(cx: &Lowering, op: &Operator, function: Unary, y_scale: f32) -> Result<
         Unary::Sigmoid | Unary::Tanh if y_scale != 1.0 / 32768.0 => {
             Err(cx.wrong(op, format!("has the output scale {y_scale} instead of 1/32768")))
         }
-        Unary::Clamp { min, .. } if min == 0.0 => Ok(()),
+        Unary::Clamp { min: 0.0, .. } => Ok(()),
         Unary::LeakyRelu { .. } | Unary::Sigmoid | Unary::Tanh | Unary::Exp => Ok(()),
         _ => unsupported(
             "this function on int16",
