@@ -91,7 +91,9 @@ fn workspace(folder: &Path, program: &str) {
 fn cargo(folder: &Path, arguments: &[&str]) {
     let mut command = std::process::Command::new(env!("CARGO"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+    for variable in
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
+    {
         command.env_remove(variable);
     }
     let output = command.output().unwrap();

@@ -10,6 +10,8 @@ use mote::execute::Executor;
 use mote::import::{ImportOptions, tflite};
 use mote::validate::Session;
 use mote::{BuildOptions, Built, build, stored_samples};
+use mote_runtime::format::Instruction;
+use mote_runtime::format::instruction::{Factors, Multiplier};
 use support::tflite::{self as fb, Net, Options};
 
 fn convert(bytes: &[u8], keep_float: bool) -> Built {
@@ -149,6 +151,44 @@ fn fully_connected_of_rows_and_of_a_picture() {
         n.op(9, &[x, w, -1], &[y], None);
         check(&n.bytes(&[x], &[y]), false, 1.0);
     }
+}
+
+/// The reference kernels multiply the scales of a fully connected layer with one weight scale, and those of MUL, in single
+/// precision; of other layers in double.
+#[test]
+fn scales_are_multiplied_as_precisely_as_the_reference_does() {
+    let (x_s, w_s, y_s) = (0.031_f32, 0.007_f32, 0.013_f32);
+    let double = f64::from(x_s) * f64::from(w_s);
+    let exact = Multiplier::from_real(double / f64::from(y_s));
+    let one_scale = Multiplier::from_real(f64::from(x_s * w_s) / f64::from(y_s));
+    let mul = Multiplier::from_real(f64::from(x_s * w_s / y_s));
+    assert!(exact != one_scale && one_scale != mul && exact != mul, "scales that show no difference");
+
+    let factor = |net: &Net, x: i32, y: i32| {
+        let session = Session::load(convert(&net.bytes(&[x], &[y]), false).emitted.bytes).unwrap();
+        let first = session.model().unwrap().instructions().next().unwrap();
+        match first {
+            Instruction::FullyConnected(op) => op.requantize.factors,
+            Instruction::Conv2d(op) => op.requantize.factors,
+            Instruction::Mul(op) => Factors::One(op.scale),
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut n = Net::new();
+    let (x, w, y) = (n.i8(&[1, 12], x_s, 2), n.weights(&[5, 12], &[w_s], 0), n.i8(&[1, 5], y_s, -5));
+    n.op(9, &[x, w, -1], &[y], None);
+    assert_eq!(factor(&n, x, y), Factors::One(one_scale));
+
+    let mut n = Net::new();
+    let (x, w, y) = (n.i8(&[1, 12], x_s, 2), n.weights(&[5, 12], &[w_s; 5], 0), n.i8(&[1, 5], y_s, -5));
+    n.op(9, &[x, w, -1], &[y], None);
+    assert_eq!(factor(&n, x, y), Factors::One(exact));
+
+    let mut n = Net::new();
+    let c = n.constant(&[4], fb::I8, vec![3, 250, 77, 130], Some((w_s, 0)));
+    let (x, y) = (n.i8(&[1, 4], x_s, 2), n.i8(&[1, 4], y_s, -5));
+    n.op(18, &[x, c], &[y], None);
+    assert_eq!(factor(&n, x, y), Factors::One(mul));
 }
 
 #[test]

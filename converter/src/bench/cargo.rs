@@ -76,7 +76,14 @@ fn cargo(
     }
     // The board's own `.cargo/config.toml` counts, so cargo runs in its folder; an outer cargo's flags must not.
     command.current_dir(&board.folder);
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", OPS_VARIABLE] {
+    for variable in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_TARGET",
+        "CARGO_TARGET_DIR",
+        OPS_VARIABLE,
+    ] {
         command.env_remove(variable);
     }
     if let Some(ops) = ops {

@@ -185,19 +185,19 @@ impl<'p> NodeContext<'_, 'p> {
     }
 
     /// Filters `[out, taps]` and requantization of sums with scale `x * weights[c]` to the node's output, tables in their
-    /// shortest form. `inputs` are the ends of what a weight is multiplied with.
+    /// shortest form. `inputs` are the ends of what a weight is multiplied with, `product` multiplies the scales.
     pub fn requantize(
         &mut self,
-        weights_id: ValueId,
-        weights: Vec<i8>,
+        (weights_id, weights): (ValueId, Vec<i8>),
         biases: Vec<i32>,
         inputs: RangeInclusive<i64>,
+        product: fn(f32, f32) -> f64,
         activation: Activation,
     ) -> Result<(Vec<i8>, Requantize8), EmitError> {
         let x = self.affine(self.input(0)?)?;
         let y = self.affine(self.node.output)?;
         let out_c = self.output().shape.last().copied().unwrap_or(1);
-        let factor = |w: f32| f64::from(x.scale) * f64::from(w) / f64::from(y.scale);
+        let factor = |w: f32| product(x.scale, w) / f64::from(y.scale);
         let scales = self.weight_scales(weights_id, out_c)?;
         let factors = scales.iter().map(|&w| self.multiplier(factor(w))).collect::<Result<Vec<_>, _>>()?;
         let (min, max) = y.clamp(activation);

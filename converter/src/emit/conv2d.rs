@@ -2,6 +2,7 @@
 
 use super::EmitError;
 use super::context::NodeContext;
+use super::fixed_point::exact_product;
 use super::int16;
 use crate::ir::{Activation, DType, Pads};
 use crate::plan;
@@ -112,7 +113,7 @@ fn filters(
     let weights = n.const_i8(n.input(1)?)?.to_vec();
     let bias = n.bias_i32(shape.out_c)?;
     let inputs = [-128, 127].map(|x| x - i64::from(x_zero_point));
-    n.requantize(n.input(1)?, weights, bias, inputs[0]..=inputs[1], activation)
+    n.requantize((n.input(1)?, weights), bias, inputs[0]..=inputs[1], exact_product, activation)
 }
 
 fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(), EmitError> {

@@ -51,8 +51,7 @@ pub fn emit_mul(n: &mut NodeContext, activation: Activation) -> Result<(), EmitE
         return emit_mul16(n, activation);
     }
     let pair = Pair::of(n)?;
-    let product = f64::from(pair.a_affine.scale) * f64::from(pair.b_affine.scale);
-    let scale = n.multiplier(product / f64::from(pair.y_affine.scale))?;
+    let scale = mul_scale(n, [pair.a_affine, pair.b_affine, pair.y_affine])?;
     for binary in pair.binaries(n, activation)? {
         n.push(Instruction::Mul(Mul { binary, scale }));
     }
@@ -81,16 +80,21 @@ fn emit_add16(n: &mut NodeContext, activation: Activation, subtract: bool) -> Re
 
 fn emit_mul16(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
     let pair = Pair::of_type(n, DType::I16)?;
-    let [a, b, y] = [pair.a_affine, pair.b_affine, pair.y_affine].map(|x| x.scale);
-    let scale = n.multiplier(match n.context.options.rounding {
-        // The reference kernel computes it in single precision.
-        Rounding::Tflite => f64::from(a * b / y),
-        Rounding::Single => f64::from(a) * f64::from(b) / f64::from(y),
-    })?;
+    let scale = mul_scale(n, [pair.a_affine, pair.b_affine, pair.y_affine])?;
     for binary in pair.binaries16(n, activation)? {
         n.push(Instruction::MulI16(MulI16 { binary, scale }));
     }
     Ok(())
+}
+
+/// From the product of two stored values to the stored result.
+fn mul_scale(n: &NodeContext, operands: [Affine; 3]) -> Result<Multiplier, EmitError> {
+    let [a, b, y] = operands.map(|x| x.scale);
+    n.multiplier(match n.context.options.rounding {
+        // The reference kernel computes it in single precision.
+        Rounding::Tflite => f64::from(a * b / y),
+        Rounding::Single => f64::from(a) * f64::from(b) / f64::from(y),
+    })
 }
 
 /// Largest multiplier of an addition with single rounding: two differences of up to 255 times this, and the rounding

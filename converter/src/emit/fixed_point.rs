@@ -2,6 +2,11 @@
 
 use mote_runtime::format::instruction::Multiplier;
 
+/// Product of two scales, with no bit lost.
+pub fn exact_product(x: f32, w: f32) -> f64 {
+    f64::from(x) * f64::from(w)
+}
+
 /// `real` as Q0.31 mantissa and power of two. Too small to matter gives 0; negative, not finite or 2^30 and above give
 /// `None`: no kernel could apply it.
 pub fn multiplier(real: f64) -> Option<Multiplier> {

@@ -2,8 +2,9 @@
 
 use super::EmitError;
 use super::context::NodeContext;
+use super::fixed_point::exact_product;
 use super::int16;
-use crate::ir::{Activation, DType};
+use crate::ir::{Activation, DType, ValueId};
 use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32, FullyConnectedI16};
 use mote_runtime::format::pack::{filter_rows, quads};
 use mote_runtime::format::{Instruction, Rounding};
@@ -27,18 +28,14 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
                 i32::try_from(folded).map_err(|_| n.error(format!("a bias of {folded} does not fit 32 bits")))
             };
             let bias = weights.chunks(inputs.max(1)).zip(&bias).map(fold).collect::<Result<Vec<i32>, _>>()?;
-            let (weights, requantize) = n.requantize(weights_id, weights.to_vec(), bias, -128..=127, activation)?;
+            let (filters, product) = ((weights_id, weights.to_vec()), product(n, weights_id));
+            let (weights, requantize) = n.requantize(filters, bias, -128..=127, product, activation)?;
             let weights = n.context.weights.add_i8_words(&quads(&weights, inputs));
             n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, requantize }));
         }
         DType::I16 => {
             let filters = n.const_i8(weights_id)?;
-            // The reference kernel multiplies the scales in single precision.
-            let product: fn(f32, f32) -> f64 = match n.context.options.rounding {
-                Rounding::Tflite => |x, w| f64::from(x * w),
-                Rounding::Single => |x, w| f64::from(x) * f64::from(w),
-            };
-            let requantize = int16::requantize(n, filters, product, activation)?;
+            let requantize = int16::requantize(n, filters, product(n, weights_id), activation)?;
             let weights = n.context.weights.add_i8_words(&filter_rows(filters, inputs));
             n.push(Instruction::FullyConnectedI16(FullyConnectedI16 { x, y, rows, in_n, out_n, weights, requantize }));
         }
@@ -63,4 +60,15 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
         other => return n.unsupported_dtype(other),
     }
     Ok(())
+}
+
+/// How the scales of input and weights are multiplied: the reference kernel does it in single precision for weights with one
+/// scale.
+fn product(n: &NodeContext, weights: ValueId) -> fn(f32, f32) -> f64 {
+    let quantization = n.context.plan.quant.quantization.get(weights.0).and_then(Option::as_ref);
+    let one_scale = quantization.is_some_and(|q| q.scales.len() == 1);
+    match n.context.options.rounding {
+        Rounding::Tflite if one_scale => |x, w| f64::from(x * w),
+        _ => exact_product,
+    }
 }
