@@ -240,17 +240,15 @@ fn check_ports(program: &Program, limits: &Limits) -> Result<(), LoadError> {
 /// The port's place in the arena, or `None` if it breaks a rule.
 fn check_port(port: &Port, limits: &Limits) -> Option<Span> {
     let elements = op::product(&port.shape).ok()?;
-    let span = match port.dtype {
-        DType::I8 => limits.arena::<i8>(port.offset, elements),
-        DType::I16 => limits.arena::<i16>(port.offset, elements),
-        DType::F32 => limits.arena::<f32>(port.offset, elements),
+    let (bytes, zero_points) = match port.dtype {
+        DType::I8 => (1, -128..=127),
+        DType::I16 => (2, 0..=0),
+        DType::F32 => (4, 0..=0),
         _ => return None,
     };
-    let quantization = match port.dtype {
-        DType::I8 => port.scale.is_finite() && port.scale > 0.0 && (-128..=127).contains(&port.zero_point),
-        DType::I16 => port.scale.is_finite() && port.scale > 0.0 && port.zero_point == 0,
-        _ => port.scale == 1.0 && port.zero_point == 0,
-    };
+    let span = limits.arena_of(port.offset, elements, bytes);
+    let scale = if bytes == 4 { port.scale == 1.0 } else { port.scale.is_finite() && port.scale > 0.0 };
+    let quantization = scale && zero_points.contains(&port.zero_point);
     let rank = port.shape.len();
     let seen = port.source_axes.iter().fold(0u32, |seen, &axis| seen | 1u32.checked_shl(axis.into()).unwrap_or(0));
     let permutation = port.source_axes.len() == rank && seen == (1 << rank) - 1;

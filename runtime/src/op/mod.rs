@@ -96,7 +96,12 @@ fn range(offset: u32, elements: u32, element_bytes: u32, limit: u32, fault: Faul
 impl<'m> Limits<'m> {
     /// Checks `elements` elements of `T` at `offset` in the arena.
     pub fn arena<T>(&self, offset: u32, elements: u32) -> Result<Span, Fault> {
-        range(offset, elements, size_of::<T>() as u32, self.arena_bytes, Fault::ArenaBounds)
+        self.arena_of(offset, elements, size_of::<T>() as u32)
+    }
+
+    /// As [`arena`](Self::arena), of elements of `size` bytes.
+    pub fn arena_of(&self, offset: u32, elements: u32, size: u32) -> Result<Span, Fault> {
+        range(offset, elements, size, self.arena_bytes, Fault::ArenaBounds)
     }
 
     /// Checks `elements` elements of `T` at `offset` in the weights section, and returns them.
