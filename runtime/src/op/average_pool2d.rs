@@ -76,8 +76,7 @@ struct Divide {
     count: NonZeroU32,
     /// `2^24 / count`, rounded up, if `count` is 256 at most. Half a count more than the magnitude of a sum is at most
     /// `128.5 * count`; times this it fits 32 bits, and what rounding up adds to the product is below `2^24`, so that the
-    /// product's upper bits are the quotient.
-    /// Else 0.
+    /// product's upper bits are the quotient. 0 for more elements.
     reciprocal: u32,
 }
 
