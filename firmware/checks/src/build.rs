@@ -51,7 +51,14 @@ fn cargo(folder: &Path, target_folder: &Path, arguments: &[&str], ops: Option<&s
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--locked", "--quiet", "--target-dir"]);
     command.arg(target_folder).args(arguments).current_dir(folder);
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "MOTE_OPS"] {
+    for variable in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_TARGET",
+        "CARGO_TARGET_DIR",
+        "MOTE_OPS",
+    ] {
         command.env_remove(variable);
     }
     if let Some(ops) = ops {
