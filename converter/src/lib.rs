@@ -11,6 +11,7 @@ pub mod import;
 pub mod inspect;
 pub mod ir;
 pub mod passes;
+mod pattern;
 pub mod plan;
 pub mod quantize;
 pub mod recipe;
@@ -148,8 +149,8 @@ pub enum BuildError {
     )]
     FloatNodes { pattern: String },
     #[error(
-        "the network came quantized, with the widths of its activations: leave `--activations` and `--int16` out, or \
-         quantize the float network that it was made from"
+        "the network came quantized, with the widths of its activations and weights: leave `--activations`, `--int16` \
+         and `--int4` out, or quantize the float network that it was made from"
     )]
     Widths,
     #[error(transparent)]
@@ -292,7 +293,8 @@ fn lower_quantized(
     if let Some(pattern) = options.quantize.float_nodes.first() {
         return Err(BuildError::FloatNodes { pattern: pattern.clone() });
     }
-    if options.quantize.activations != quantize::Width::I8 || !options.quantize.int16_nodes.is_empty() {
+    let named = [&options.quantize.int16_nodes, &options.quantize.int4_weights].iter().any(|names| !names.is_empty());
+    if options.quantize.activations != quantize::Width::I8 || named {
         return Err(BuildError::Widths);
     }
     let graph = quantize::dequantized(&quant);

@@ -1,7 +1,8 @@
 //! `models/<name>/recipe.toml`: which checkpoint or layers, which data, how to train and to quantize; `expected.toml`: the
 //! figures to reach.
 
-use crate::train::{Layer, Training, nearest};
+use crate::pattern::nearest;
+use crate::train::{Layer, Training};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -73,6 +73,9 @@ pub(super) struct Args {
     /// Compute nodes of this name on int16 activations; `*` matches anything. May be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub int16: Vec<String>,
+    /// Nodes of this name have weights of four bits; `*` matches anything. May be given several times.
+    #[arg(long = "int4", value_name = "NODE")]
+    pub int4: Vec<String>,
     /// Shapes of inputs that the network leaves open.
     #[arg(long, value_name = "NAME=SIZES", value_parser = parse_input_shape)]
     pub input_shape: Vec<(String, Vec<usize>)>,
@@ -219,6 +222,7 @@ pub(super) fn options(
                 Activations::Int16 => Width::I16,
             },
             int16_nodes: args.int16.clone(),
+            int4_weights: args.int4.clone(),
             ..QuantizeOptions::default()
         },
         layout: match args.io_layout {

@@ -1,7 +1,8 @@
 //! `Graph + Ranges -> QuantGraph`.
 
-use super::float_nodes::widths;
+use super::float_nodes::{is_named, widths};
 use super::groups::{assign, data_operands, shares};
+use super::weights::Bits;
 use super::width::PerWidth;
 use super::{QuantGraph, Quantization, QuantizeError, Range, Ranges, Width, params, verify, weights};
 use crate::ir::{DType, Graph, Node, Op, SourceScale, Tensor, ValueId};
@@ -29,6 +30,8 @@ pub struct QuantizeOptions {
     pub activations: Width,
     /// Nodes that compute on int16 whatever the others do: names as in `float_nodes`, which come first.
     pub int16_nodes: Vec<String>,
+    /// Nodes whose weights have four bits: names as in `float_nodes`.
+    pub int4_weights: Vec<String>,
     /// Shift every bias so that rounding the weights does not move the mean of the channel's outputs.
     pub bias_correction: bool,
 }
@@ -41,6 +44,7 @@ impl Default for QuantizeOptions {
             float_nodes: Vec::new(),
             activations: Width::default(),
             int16_nodes: Vec::new(),
+            int4_weights: Vec::new(),
             bias_correction: true,
         }
     }
@@ -53,6 +57,7 @@ pub fn quantize(graph: &Graph, ranges: &Ranges, options: &QuantizeOptions) -> Re
     let parameters = PerWidth([of_width(Width::I8), of_width(Width::I16)]);
     let ports = options.activations;
     let mut lower = Lower::new(graph, ranges, parameters, options.bias_correction);
+    lower.int4_weights = &options.int4_weights;
     for port in &graph.inputs {
         match options.inputs {
             PortType::I8 => lower.declare_integer(port.value, ports, &port.name, "input")?,
@@ -88,6 +93,7 @@ pub(super) struct Lower<'a> {
     /// Per source value, its quantization wherever it is stored in a width.
     parameters: PerWidth<Vec<Option<Quantization>>>,
     bias_correction: bool,
+    int4_weights: &'a [String],
     pub out: Graph,
     pub quantization: Vec<Option<Quantization>>,
     /// Per source value, its form in `out`.
@@ -120,6 +126,7 @@ impl<'a> Lower<'a> {
             ranges,
             parameters,
             bias_correction,
+            int4_weights: &[],
             out,
             quantization: vec![None; n],
             integer: PerWidth([vec![None; n], vec![None; n]]),
@@ -321,7 +328,8 @@ impl<'a> Lower<'a> {
         let mean = means.map(|means| expected_input(node, &shape, means));
         let mean = mean.as_ref().map(|f| f as &dyn Fn(usize, usize) -> f64);
         let source = self.source.value(weights_id).source_scale.as_ref();
-        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, mean };
+        let bits = if is_named(self.int4_weights, node) { Bits::Four } else { Bits::Eight };
+        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, bits, mean };
         let quantized = match source {
             Some(source) => weights::adopt(&inputs, source),
             None => weights::quantize(&inputs),

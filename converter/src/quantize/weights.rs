@@ -3,12 +3,39 @@
 use super::{Quantization, Width};
 use crate::ir::SourceScale;
 
-/// Largest stored weight: symmetric, so that negation cannot overflow.
+/// Largest stored int8 weight: symmetric, so that negation cannot overflow.
 const LARGEST: f64 = 127.0;
-/// Ratios of a channel's largest weight that are tried as the end of its range, in hundredths.
-const CLIP: std::ops::RangeInclusive<u32> = 70..=100;
 /// A multiplier below this adds nothing to any output, and would leave the range of its exponent.
 const SMALLEST_MULTIPLIER: f64 = 1.0 / (1u64 << 30) as f64;
+
+/// How many values a weight can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bits {
+    /// -7..=7.
+    Four,
+    /// -127..=127.
+    #[default]
+    Eight,
+}
+
+impl Bits {
+    /// Largest stored weight; the smallest is its negative.
+    pub fn largest(self) -> f64 {
+        match self {
+            Self::Four => 7.0,
+            Self::Eight => LARGEST,
+        }
+    }
+
+    /// Ratios of a channel's largest weight that are tried as the end of its range, in hundredths: coarse steps gain more
+    /// from clipping.
+    fn clips(self) -> std::ops::RangeInclusive<u32> {
+        match self {
+            Self::Four => 40..=100,
+            Self::Eight => 70..=100,
+        }
+    }
+}
 
 /// Quantized weights and bias of one node.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +64,8 @@ pub struct Inputs<'a> {
     pub y: &'a Quantization,
     /// Of input and output.
     pub width: Width,
+    /// Of the weights.
+    pub bits: Bits,
     /// Expected input for weight `k` of channel `c`, for bias correction.
     pub mean: Option<&'a dyn Fn(usize, usize) -> f64>,
 }
@@ -112,9 +141,9 @@ pub fn adopt(input: &Inputs, source: &SourceScale) -> Result<Weights, String> {
 fn channel(input: &Inputs, c: usize, weights: &[f32], bias: f64) -> Result<(f32, Vec<i8>, i32), String> {
     let (x_scale, y_scale) = (f64::from(input.x.scale()), f64::from(input.y.scale()));
     let floor = (SMALLEST_MULTIPLIER * y_scale / x_scale).max(bias.abs() / x_scale / f64::from(1 << 30));
-    let mut scale = search(weights).max(floor).max(f64::from(f32::MIN_POSITIVE)) as f32;
+    let mut scale = search(weights, input.bits).max(floor).max(f64::from(f32::MIN_POSITIVE)) as f32;
     loop {
-        let stored: Vec<i8> = weights.iter().map(|&w| store(w, scale)).collect();
+        let stored: Vec<i8> = weights.iter().map(|&w| store(w, scale, input.bits)).collect();
         let error: f64 = match input.mean {
             Some(mean) => {
                 let of =
@@ -149,20 +178,20 @@ fn fits(stored: &[i8], bias: f64, width: Width) -> bool {
     bias.abs() <= f64::from(i32::MAX) && reach(stored, bias, width) <= width.largest_sum()
 }
 
-fn store(weight: f32, scale: f32) -> i8 {
-    (f64::from(weight) / f64::from(scale)).round().clamp(-LARGEST, LARGEST) as i8
+fn store(weight: f32, scale: f32, bits: Bits) -> i8 {
+    (f64::from(weight) / f64::from(scale)).round().clamp(-bits.largest(), bits.largest()) as i8
 }
 
 /// The scale with the smallest squared error; 0 for a channel of zeros.
-fn search(weights: &[f32]) -> f64 {
+fn search(weights: &[f32], bits: Bits) -> f64 {
     let largest = f64::from(weights.iter().fold(0.0f32, |m, w| m.max(w.abs())));
     let mut best = (f64::INFINITY, 0.0);
-    for percent in CLIP.rev() {
-        let scale = (largest * f64::from(percent) / 100.0 / LARGEST) as f32;
+    for percent in bits.clips().rev() {
+        let scale = (largest * f64::from(percent) / 100.0 / bits.largest()) as f32;
         if scale < f32::MIN_POSITIVE {
             break;
         }
-        let error = |w: &f32| (f64::from(store(*w, scale)) * f64::from(scale) - f64::from(*w)).powi(2);
+        let error = |w: &f32| (f64::from(store(*w, scale, bits)) * f64::from(scale) - f64::from(*w)).powi(2);
         let sum: f64 = weights.iter().map(error).sum();
         if sum < best.0 {
             best = (sum, f64::from(scale));
@@ -178,7 +207,8 @@ mod tests {
 
     fn quantized(weights: &[f32], bias: &[f32], channels: usize, x: f32, y: f32) -> Weights {
         let (x, y) = (Quantization::per_tensor(x, 3), Quantization::per_tensor(y, -5));
-        quantize(&Inputs { weights, bias, channels, x: &x, y: &y, width: Width::I8, mean: None }).unwrap()
+        quantize(&Inputs { weights, bias, channels, x: &x, y: &y, width: Width::I8, bits: Bits::Eight, mean: None })
+            .unwrap()
     }
 
     #[test]
@@ -187,6 +217,23 @@ mod tests {
         assert_eq!(w.weights, [127, -50, 127, 50]);
         assert!((w.scales[0] - 0.01).abs() < 1e-6 && (w.scales[1] - 0.001).abs() < 1e-7);
         assert_eq!(w.bias, [200, 0]);
+    }
+
+    #[test]
+    fn four_bits_have_fifteen_values() {
+        let (x, y) = (Quantization::per_tensor(0.5, 3), Quantization::per_tensor(1.0, -5));
+        let weights = [0.7, -0.7, 0.3, 0.04, 0.0];
+        let inputs = Inputs {
+            weights: &weights,
+            bias: &[],
+            channels: 1,
+            x: &x,
+            y: &y,
+            width: Width::I8,
+            bits: Bits::Four,
+            mean: None,
+        };
+        assert_eq!(quantize(&inputs).unwrap().weights, [7, -7, 3, 0, 0]);
     }
 
     #[test]
@@ -216,7 +263,16 @@ mod tests {
     #[test]
     fn broken_or_unrepresentable_channels_are_named() {
         let (x, y) = (Quantization::per_tensor(1.0, 0), Quantization::per_tensor(1e-20, 0));
-        let with = |weights| Inputs { weights, bias: &[], channels: 2, x: &x, y: &y, width: Width::I8, mean: None };
+        let with = |weights| Inputs {
+            weights,
+            bias: &[],
+            channels: 2,
+            x: &x,
+            y: &y,
+            width: Width::I8,
+            bits: Bits::Eight,
+            mean: None,
+        };
         assert!(quantize(&with(&[1.0, f32::NAN])).unwrap_err().starts_with("a weight or bias is NaN"));
         assert!(quantize(&with(&[1.0, 1.0])).unwrap_err().contains("--float-nodes"));
     }
@@ -233,6 +289,7 @@ mod tests {
             x: &x,
             y: &y,
             width: Width::I8,
+            bits: Bits::Eight,
             mean: Some(&mean),
         })
         .unwrap();

@@ -7,11 +7,12 @@ use super::network::{Network, before_probabilities};
 use super::optimizer::{Moments, Penalties};
 use super::random::{Purpose, Random};
 use super::samples::Samples;
-use super::{TrainError, pattern, state_dict};
+use super::{TrainError, state_dict};
 use crate::execute::{Array, Executor, Precision, RANK, Statistics, Target, Training as Mode};
 use crate::ir::io::Floats;
 use crate::ir::{Graph, Op, Tensor, ValueId};
 use crate::passes::{FuseActivations, Pass};
+use crate::pattern::fits;
 use crate::validate::accuracy::predicted_class;
 use burn_tensor::Tensor as Burn;
 
@@ -359,12 +360,12 @@ fn frozen(network: &Network, training: &Training) -> Result<Vec<bool>, TrainErro
         let mut fits_any = false;
         for (index, value) in graph.values.iter().enumerate().filter(|(_, v)| v.constant.is_some()) {
             let slot = network.slots.iter().find(|s| s.value.0 == index);
-            let fits = match slot {
-                Some(slot) => state_dict::names(slot, &value.name).any(|name| pattern::fits(pattern, name)),
-                None => pattern::fits(pattern, &value.name),
+            let named = match slot {
+                Some(slot) => state_dict::names(slot, &value.name).any(|name| fits(pattern, name)),
+                None => fits(pattern, &value.name),
             };
-            frozen[index] |= fits;
-            fits_any |= fits;
+            frozen[index] |= named;
+            fits_any |= named;
         }
         if !fits_any {
             let names: Vec<&str> =
