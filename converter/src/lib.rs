@@ -1,6 +1,7 @@
 //! Turns trained networks into `.mote` files, and checks, runs and measures them. Start reading at [`build`].
 #![deny(unsafe_code)]
 
+pub mod auto;
 pub mod bench;
 pub mod boards;
 pub mod cli;
@@ -18,6 +19,7 @@ pub mod recipe;
 pub mod train;
 pub mod validate;
 
+use auto::{Improve, Improved, Probe, Working};
 use data::{DataError, Dataset};
 use emit::{EmitError, EmitOptions, Emitted};
 use import::onnx::{self, CrossCheck};
@@ -42,6 +44,8 @@ pub struct BuildOptions {
     pub calibrate: CalibrateOptions,
     /// Types of the ports, nodes that stay float.
     pub quantize: QuantizeOptions,
+    /// What is done about the error of quantization, beyond the choice of ranges.
+    pub improve: Improve,
     /// Order of the ports' elements in the arena.
     pub layout: PortLayout,
     /// What memory and time are traded for. Its `extra_flash` follows from `flash`, unless that is the smallest.
@@ -62,6 +66,7 @@ impl Default for BuildOptions {
             keep_float: false,
             calibrate: CalibrateOptions::default(),
             quantize: QuantizeOptions::default(),
+            improve: Improve::default(),
             layout: PortLayout::default(),
             plan: PlanOptions::default(),
             flash: Flash::default(),
@@ -93,6 +98,13 @@ pub enum Event<'a> {
         /// Samples in all.
         total: usize,
     },
+    /// The inputs of layers are watched, for the rounding of their weights.
+    Watching {
+        /// Samples done.
+        done: usize,
+        /// Samples in all.
+        total: usize,
+    },
     /// Nodes of a network that came quantized, which compute in float because the file does not quantize all around them.
     FloatIslands(&'a [String]),
     /// Order and offsets are known.
@@ -118,6 +130,8 @@ pub struct Built {
     pub calibration: Dataset,
     /// Ranges found; `None` if there was nothing to calibrate.
     pub ranges: Option<Ranges>,
+    /// What was done about the error of quantization.
+    pub improved: Improved,
     /// Order, offsets, and the quantized graph.
     pub plan: Plan,
     /// As used, hashes filled in: to emit once more with other metadata.
@@ -153,8 +167,17 @@ pub enum BuildError {
          and `--int4` out, or quantize the float network that it was made from"
     )]
     Widths,
+    #[error("the network came quantized: there is nothing to choose; convert it as it is with `mote convert`")]
+    CameQuantized,
+    #[error(
+        "the network came quantized, so that nothing can be done about its error: leave `--equalize`, `--adaround` and \
+         `--int16-below` out, or quantize the float network that it was made from"
+    )]
+    Improve,
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
+    #[error("layers cannot be measured: {0}")]
+    Measure(#[from] validate::LayersError),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -187,21 +210,44 @@ pub fn build(
             lower_float(network.into_float(), source, options, calibration, events)?
         }
     };
-    let Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding } = lowered;
+    finish(source, info, came_quantized, lowered, options, events)
+}
 
+/// Plans and writes a network whose types are known.
+pub(crate) fn finish(
+    source: &[u8],
+    info: SourceInfo,
+    came_quantized: bool,
+    lowered: Lowered,
+    options: &BuildOptions,
+    events: &mut dyn FnMut(Event),
+) -> Result<Built, BuildError> {
+    let emit = emit_options(source, &lowered, options);
+    let Lowered { graph, passes, cross_check, calibration, ranges, improved, quant, .. } = lowered;
     let quant = plan::with_port_layout(quant, options.layout);
-    let mut emit = EmitOptions { rounding, ..options.emit.clone() };
-    emit.self_test.extend(calibration.spread(options.self_test_vectors).into_iter().cloned());
-    if let Some(meta) = &mut emit.meta {
-        meta.source_sha256 = Sha256::digest(source).to_vec();
-        let calibrated = ranges.is_some() && !calibration.is_empty();
-        meta.calibration_sha256 = if calibrated { calibration.sha256().to_vec() } else { Vec::new() };
-    }
     let (plan, emitted) = plan_and_emit(quant, options, &emit)?;
     events(Event::Planned(&plan));
     events(Event::Emitted(&emitted));
 
-    Ok(Built { graph, source: info, came_quantized, passes, cross_check, calibration, ranges, plan, emit, emitted })
+    let source = info;
+    Ok(Built { graph, source, came_quantized, passes, cross_check, calibration, ranges, improved, plan, emit, emitted })
+}
+
+/// What is written besides the program, as far as it is known by now.
+fn emit_options(source: &[u8], lowered: &Lowered, options: &BuildOptions) -> EmitOptions {
+    let calibration = &lowered.calibration;
+    let mut emit = EmitOptions { rounding: lowered.rounding, ..options.emit.clone() };
+    emit.self_test.extend(calibration.spread(options.self_test_vectors).into_iter().cloned());
+    if let Some(meta) = &mut emit.meta {
+        meta.source_sha256 = Sha256::digest(source).to_vec();
+        let calibrated = lowered.ranges.is_some() && !calibration.is_empty();
+        meta.calibration_sha256 = if calibrated { calibration.sha256().to_vec() } else { Vec::new() };
+        if !lowered.improved.equalized.is_empty() {
+            let planned = std::mem::take(&mut meta.planned);
+            meta.planned = [planned.as_str(), validate::EQUALIZED].join(" ").trim_start().to_string();
+        }
+    }
+    emit
 }
 
 /// Plans with the smallest weights; then, if flash may be given for speed, with as much as is left of it.
@@ -227,42 +273,85 @@ fn plan_and_emit(quant: QuantGraph, options: &BuildOptions, emit: &EmitOptions) 
 }
 
 /// A network with its stored types, and how it came to them.
-struct Lowered {
+pub(crate) struct Lowered {
     graph: Graph,
     passes: Vec<PassReport>,
     cross_check: Option<CrossCheck>,
     calibration: Dataset,
     ranges: Option<Ranges>,
+    improved: Improved,
     quant: QuantGraph,
     rounding: Rounding,
 }
 
-/// Passes, second opinion, calibration, quantization.
-fn lower_float(
+/// A float network after the passes.
+#[derive(Clone)]
+pub(crate) struct Passed {
+    graph: Graph,
+    passes: Vec<PassReport>,
+    cross_check: Option<CrossCheck>,
+}
+
+/// Passes and second opinion.
+pub(crate) fn pass_float(
     mut graph: Graph,
     (source, format, was_quantized): (&[u8], Format, bool),
     options: &BuildOptions,
-    calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
     events: &mut dyn FnMut(Event),
-) -> Result<Lowered, BuildError> {
+) -> Result<Passed, BuildError> {
     let passes = passes::run_default_with(&mut graph, &mut |name, graph| events(Event::Pass { name, graph }))?;
     let cross_check = match format {
         // tract would round where the file says so.
         Format::Onnx { .. } if options.cross_check && !was_quantized => Some(second_opinion(source, &graph, events)?),
         _ => None,
     };
-    let (calibration, ranges, quant) = if options.keep_float {
-        (Dataset::default(), None, quantize::keep_float(&graph))
-    } else {
-        let data = calibration(&graph)?;
-        let samples = stored_samples(&graph, &data)?;
-        let total = samples.len();
-        let mut progress = |done| events(Event::Calibrating { done, total });
-        let ranges = quantize::calibrate(&graph, &samples, &options.calibrate, &mut progress)?;
-        let quant = quantize::quantize(&graph, &ranges, &options.quantize)?;
-        (data, Some(ranges), quant)
-    };
-    Ok(Lowered { graph, passes, cross_check, calibration, ranges, quant, rounding: options.emit.rounding })
+    Ok(Passed { graph, passes, cross_check })
+}
+
+/// Passes, second opinion, calibration, what is to improve it, quantization.
+fn lower_float(
+    graph: Graph,
+    source: (&[u8], Format, bool),
+    options: &BuildOptions,
+    calibration: &mut dyn FnMut(&Graph) -> Result<Dataset, DataError>,
+    events: &mut dyn FnMut(Event),
+) -> Result<Lowered, BuildError> {
+    let passed = pass_float(graph, source, options, events)?;
+    if options.keep_float {
+        let quant = quantize::keep_float(&passed.graph);
+        return Ok(passed.lowered(Dataset::default(), (None, Improved::default()), quant, options));
+    }
+    let data = calibration(&passed.graph)?;
+    let mut working = Working::new(&passed.graph, &data, events)?;
+    if options.improve.equalize
+        && let Some(equalized) = working.equalized(events)?
+    {
+        working = equalized;
+    }
+    let Improve { adaround, int16_below, .. } = options.improve;
+    let (ranges, rounded) = working.ranges(options.calibrate.method, adaround, &options.quantize, events)?;
+    let mut choice = options.quantize.clone();
+    let mut improved = Improved { equalized: working.changed().to_vec(), rounded, widened: Vec::new() };
+    if let Some(floor_db) = int16_below {
+        let probe = Probe::new(&passed.graph, &data)?;
+        improved.widened = auto::widen_below(&probe, working.graph(), &ranges, &mut choice, floor_db)?;
+    }
+    let quant = quantize::quantize(working.graph(), &ranges, &choice)?;
+    Ok(passed.lowered(data, (Some(ranges), improved), quant, options))
+}
+
+impl Passed {
+    /// With the types of `quant`.
+    pub(crate) fn lowered(
+        self,
+        calibration: Dataset,
+        (ranges, improved): (Option<Ranges>, Improved),
+        quant: QuantGraph,
+        options: &BuildOptions,
+    ) -> Lowered {
+        let Self { graph, passes, cross_check } = self;
+        Lowered { graph, passes, cross_check, calibration, ranges, improved, quant, rounding: options.emit.rounding }
+    }
 }
 
 /// Passes, then the quantization of the file.
@@ -297,10 +386,22 @@ fn lower_quantized(
     if options.quantize.activations != quantize::Width::I8 || named {
         return Err(BuildError::Widths);
     }
+    if options.improve != Improve::default() {
+        return Err(BuildError::Improve);
+    }
     let graph = quantize::dequantized(&quant);
     let calibration = calibration(&graph)?;
     let quant = quantize::with_port_types(quant, options.quantize.inputs, options.quantize.outputs);
-    Ok(Lowered { graph, passes: Vec::new(), cross_check: None, calibration, ranges: None, quant, rounding })
+    Ok(Lowered {
+        graph,
+        passes: Vec::new(),
+        cross_check: None,
+        calibration,
+        ranges: None,
+        improved: Improved::default(),
+        quant,
+        rounding,
+    })
 }
 
 /// Runs `graph` and tract on the same input; they must agree where tract can run the file at all.

@@ -7,7 +7,7 @@ use super::table::{Table, real};
 use super::{Hinted, Progress, Verdict, compare_golden, print};
 use crate::data::{self, InputSpec};
 use crate::import::ImportOptions;
-use crate::validate::{LayerError, LayersError, compare_file};
+use crate::validate::{EQUALIZED, LayerError, LayersError, compare_file};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -66,16 +66,21 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
         args.reading.options_with_record(&model.summary.provenance.normalization, model.labels(), progress)?;
     let mut data = data::load(path, &InputSpec::of_graph(&graph), &options)?;
     data.keep_spread(args.samples.max(1));
+    let equalized = model.summary.provenance.converter.contains(EQUALIZED);
+    if equalized {
+        progress.note("channels of the file are equalized: they are compared up to a factor each");
+    }
     let bar = progress.bar(data.len(), "comparing");
-    let layers =
-        compare_file(&graph, &model.session, &data.samples, &mut |done| bar.set(done)).map_err(|e| match e {
+    let layers = compare_file(&graph, &model.session, &data.samples, equalized, &mut |done| bar.set(done)).map_err(
+        |e| match e {
             LayersError::Stripped => {
                 anyhow::Error::new(e).context(Hinted::new("cannot compare", "convert without --strip"))
             }
             LayersError::NothingInCommon => anyhow::Error::new(e)
                 .context(Hinted::new("cannot compare", "give the network that the file was converted from")),
             other => other.into(),
-        })?;
+        },
+    )?;
     drop(bar);
 
     let mut ranked: Vec<&LayerError> = layers.iter().collect();

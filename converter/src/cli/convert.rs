@@ -49,27 +49,52 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
 
 /// Everything but the printing.
 pub(super) fn convert(args: &Args, progress: &Progress) -> anyhow::Result<Converted> {
-    let source = read(&args.model)?;
-    check_usage(args)?;
-    check_calibration(args, &source)?;
-    let labels = args.labels_file.as_deref().map(data::load_text_lines).transpose()?.unwrap_or_default();
-    let reading = LoadOptions { labels: None, ..args.data.options(&labels)? };
-    let options = options(args, &source, &labels, &reading)?;
+    let setup = Setup::new(args)?;
+    let built = build_with_progress(args, &setup, progress)?;
+    finish(args, &setup, built, None, progress)
+}
 
-    let mut built = build_with_progress(args, &source, &options, &reading, progress)?;
+/// What the options say, before the work starts.
+pub(super) struct Setup {
+    pub source: Vec<u8>,
+    labels: Vec<String>,
+    pub reading: LoadOptions,
+    pub options: BuildOptions,
+}
+
+impl Setup {
+    pub fn new(args: &Args) -> anyhow::Result<Self> {
+        let source = read(&args.model)?;
+        check_usage(args)?;
+        check_calibration(args, &source)?;
+        let labels = args.labels_file.as_deref().map(data::load_text_lines).transpose()?.unwrap_or_default();
+        let reading = LoadOptions { labels: None, ..args.data.options(&labels)? };
+        let options = options(args, &source, &labels, &reading)?;
+        Ok(Self { source, labels, reading, options })
+    }
+}
+
+/// Names, evaluation (unless `evaluated` has it) and budgets; then the file.
+pub(super) fn finish(
+    args: &Args,
+    setup: &Setup,
+    mut built: Built,
+    evaluated: Option<(String, Evaluation)>,
+    progress: &Progress,
+) -> anyhow::Result<Converted> {
     name(args, &mut built);
-    check_class_names(args, &labels, &built.graph)?;
+    check_class_names(args, &setup.labels, &built.graph)?;
     built.emitted = emit(&built.plan, &built.emit)?;
-    let evaluation = match &args.eval {
-        Some(path) => Some(evaluate(args, path, &reading, &built, progress)?),
-        None => None,
+    let evaluation = match (evaluated, &args.eval) {
+        (None, Some(path)) => Some(evaluate(args, path, &setup.reading, &built, progress)?),
+        (evaluated, _) => evaluated,
     };
     if let (Some((_, e)), Some(meta)) = (&evaluation, &mut built.emit.meta) {
         let ppm = |c: &crate::validate::accuracy::Confusion| (c.top1() * 1e6).round() as u32;
         meta.accuracy_ppm = e.float.as_ref().map(ppm).zip(e.stored.as_ref().map(ppm));
         built.emitted = emit(&built.plan, &built.emit)?;
     }
-    let target = options.plan.target;
+    let target = setup.options.plan.target;
     let summary = Summary::for_target(&built.emitted.bytes, target).context("the new file cannot be read back")?;
     let shortfalls = args.budget.shortfalls(&built, &summary);
     if shortfalls.is_empty() {
@@ -136,7 +161,7 @@ fn check_calibration(args: &Args, source: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Loads the calibration data for the graph's inputs.
-fn calibration(
+pub(super) fn calibration(
     args: &Args,
     graph: &Graph,
     reading: &LoadOptions,
@@ -153,41 +178,64 @@ fn calibration(
     Ok(data)
 }
 
-fn build_with_progress(
-    args: &Args,
-    source: &[u8],
-    options: &BuildOptions,
-    reading: &LoadOptions,
-    progress: &Progress,
-) -> anyhow::Result<Built> {
-    let mut bar: Option<Bar> = None;
-    let dump = |name: &str, graph: &Graph| {
-        if args.dump_after.as_deref().is_some_and(|wanted| wanted == name || wanted == "all") {
-            progress.text(&format!("--- after {name}\n{graph}"));
+fn build_with_progress(args: &Args, setup: &Setup, progress: &Progress) -> anyhow::Result<Built> {
+    let mut events = Events::new(args, progress);
+    let mut data = |graph: &Graph| calibration(args, graph, &setup.reading, progress);
+    build(&setup.source, &setup.options, &mut data, &mut |event| events.show(event))
+        .with_context(|| cannot_convert(args))
+}
+
+/// Shows what happens while a network is built.
+pub(super) struct Events<'a> {
+    args: &'a Args,
+    progress: &'a Progress,
+    bar: Option<(&'static str, Bar)>,
+}
+
+impl<'a> Events<'a> {
+    pub fn new(args: &'a Args, progress: &'a Progress) -> Self {
+        Self { args, progress, bar: None }
+    }
+
+    fn dump(&self, name: &str, graph: &Graph) {
+        if self.args.dump_after.as_deref().is_some_and(|wanted| wanted == name || wanted == "all") {
+            self.progress.text(&format!("--- after {name}\n{graph}"));
         }
-    };
-    let mut events = |event: Event| match event {
-        Event::Imported(imported) => {
-            imported.info.warnings.iter().for_each(|w| progress.warn(w));
-            dump("import", imported.network.graph());
+    }
+
+    fn set(&mut self, what: &'static str, done: usize, total: usize) {
+        if self.bar.as_ref().is_none_or(|bar| bar.0 != what) {
+            self.bar = Some((what, self.progress.bar(total, what)));
         }
-        Event::Pass { name, graph } => dump(name, graph),
-        Event::FloatIslands(nodes) => {
-            let (first, count) = (nodes.first().map_or("", String::as_str), nodes.len());
-            progress.warn(format!(
-                "{count} nodes compute in float32, the first is `{first}`: the file does not quantize all their operands and results"
-            ));
+        if let Some((_, bar)) = &self.bar {
+            bar.set(done);
         }
-        Event::CrossChecked(check) => {
-            if let Some(why) = &check.not_checked {
-                progress.warn(format!("not compared with tract: {why}"));
+    }
+
+    pub fn show(&mut self, event: Event) {
+        let progress = self.progress;
+        match event {
+            Event::Imported(imported) => {
+                imported.info.warnings.iter().for_each(|w| progress.warn(w));
+                self.dump("import", imported.network.graph());
             }
+            Event::Pass { name, graph } => self.dump(name, graph),
+            Event::FloatIslands(nodes) => {
+                let (first, count) = (nodes.first().map_or("", String::as_str), nodes.len());
+                progress.warn(format!(
+                    "{count} nodes compute in float32, the first is `{first}`: the file does not quantize all their operands and results"
+                ));
+            }
+            Event::CrossChecked(check) => {
+                if let Some(why) = &check.not_checked {
+                    progress.warn(format!("not compared with tract: {why}"));
+                }
+            }
+            Event::Calibrating { done, total } => self.set("calibrating", done, total),
+            Event::Watching { done, total } => self.set("watching inputs", done, total),
+            _ => {}
         }
-        Event::Calibrating { done, total } => bar.get_or_insert_with(|| progress.bar(total, "calibrating")).set(done),
-        _ => {}
-    };
-    let mut data = |graph: &Graph| calibration(args, graph, reading, progress);
-    build(source, options, &mut data, &mut events).with_context(|| cannot_convert(args))
+    }
 }
 
 /// Exporters name every graph alike; the file's name says more.
@@ -243,7 +291,7 @@ fn evaluate(
 }
 
 /// True if `--calibrate` and `--eval` name the same data and the chosen parts have samples in common.
-fn overlaps(args: &Args, eval: &Path) -> bool {
+pub(super) fn overlaps(args: &Args, eval: &Path) -> bool {
     let same = args.calibrate.as_deref() == Some(eval);
     let end = |skip: usize, limit: Option<usize>| skip.saturating_add(limit.unwrap_or(usize::MAX));
     let (a, b) = (&args.data, (args.eval_skip, args.eval_limit));

@@ -2,6 +2,7 @@
 
 use super::budget::BudgetArgs;
 use super::data_args::DataArgs;
+use super::improve_args::ImproveArgs;
 use super::model_file::parse_input_shape;
 use crate::BuildOptions;
 use crate::data::LoadOptions;
@@ -83,7 +84,7 @@ pub(super) struct Args {
     #[arg(long, visible_alias = "class-names", value_name = "FILE")]
     pub labels_file: Option<PathBuf>,
     /// Labelled data, other than the calibration data: measure accuracy, float and int8, and store it in the file.
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, visible_alias = "evaluate", value_name = "DATA")]
     pub eval: Option<PathBuf>,
     /// As --skip, for --eval.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "eval")]
@@ -112,6 +113,8 @@ pub(super) struct Args {
     /// One JSON object instead of tables.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub improve: ImproveArgs,
     #[command(flatten)]
     pub budget: BudgetArgs,
     #[command(flatten)]
@@ -173,12 +176,7 @@ fn parse_method(text: &str) -> Result<Method, String> {
 }
 
 pub(super) fn method_text(method: Method) -> String {
-    match method {
-        Method::Mse => "mse".into(),
-        Method::MinMax => "minmax".into(),
-        Method::Entropy => "entropy".into(),
-        Method::Percentile(p) => format!("percentile:{p}"),
-    }
+    method.to_string()
 }
 
 impl Args {
@@ -225,6 +223,7 @@ pub(super) fn options(
             int4_weights: args.int4.clone(),
             ..QuantizeOptions::default()
         },
+        improve: args.improve.options(),
         layout: match args.io_layout {
             IoLayout::Source => PortLayout::Source,
             IoLayout::Nhwc => PortLayout::Stored,

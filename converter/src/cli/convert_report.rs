@@ -58,6 +58,49 @@ impl Report<'_> {
         format!("{}; {} of them, method {}", data.origin, count(data.len() as u64), method_text(self.method))
     }
 
+    /// What was done about the error of quantization, a line each.
+    fn improved(&self) -> Vec<String> {
+        let improved = &self.converted.built.improved;
+        let mut lines = Vec::new();
+        if !improved.equalized.is_empty() {
+            let (pairs, channels) =
+                (improved.equalized.len(), improved.equalized.iter().map(|e| e.channels).sum::<usize>());
+            lines.push(format!("equalized {} channels between {pairs} pairs of layers", count(channels as u64)));
+        }
+        if let Some(worst) = improved.rounded.first() {
+            let (layers, gain) = (improved.rounded.len(), worst.chosen_db - worst.nearest_db);
+            lines.push(format!(
+                "weights of {layers} layers rounded for their output; `{}` gains {gain:.1} dB",
+                worst.node
+            ));
+        }
+        for w in improved.widened.iter().filter(|w| w.layer != "*") {
+            let [before, after] = w.output_db;
+            lines.push(format!(
+                "more bits around `{}` ({:.1} dB), {} nodes: output {before:.1} to {after:.1} dB",
+                w.layer,
+                w.layer_db,
+                w.nodes.len()
+            ));
+        }
+        lines
+    }
+
+    fn improved_json(&self) -> Value {
+        let improved = &self.converted.built.improved;
+        json!({
+            "equalized": improved.equalized.iter().map(|e| json!({
+                "first": e.first, "second": e.second, "channels": e.channels, "spread": e.spread,
+            })).collect::<Vec<_>>(),
+            "rounded": improved.rounded.iter().map(|r| json!({
+                "node": r.node, "nearest_db": finite(r.nearest_db), "chosen_db": finite(r.chosen_db),
+            })).collect::<Vec<_>>(),
+            "widened": improved.widened.iter().map(|w| json!({
+                "layer": w.layer, "nodes": w.nodes, "layer_db": finite(w.layer_db), "output_db": w.output_db.map(finite),
+            })).collect::<Vec<_>>(),
+        })
+    }
+
     /// What the planner did with the arena.
     fn memory(&self) -> String {
         let instructions = &self.converted.summary.instructions;
@@ -91,6 +134,9 @@ impl Report<'_> {
             ("passes", self.passes()),
             ("import check", self.cross_check()),
             ("calibration", self.calibration()),
+        ];
+        lines.extend(self.improved().into_iter().map(|text| ("improved", text)));
+        lines.extend([
             ("parameters", count(self.parameters())),
             ("instructions", count(s.instructions.len() as u64)),
             ("MACs", count(s.macs)),
@@ -98,7 +144,7 @@ impl Report<'_> {
             ("arena", format!("{} bytes of RAM", count(s.arena_bytes.into()))),
             ("memory", self.memory()),
             ("self-test", format!("{} vectors", s.self_tests)),
-        ];
+        ]);
         if let Some((origin, e)) = &self.converted.evaluation {
             let top1 = |c: &Option<crate::validate::accuracy::Confusion>| {
                 c.as_ref().map_or_else(String::new, |c| percent(c.top1()))
@@ -143,6 +189,7 @@ impl Report<'_> {
             "passes": self.converted.built.passes.iter().map(|p| json!({ "name": p.name, "rewrites": p.rewrites })).collect::<Vec<_>>(),
             "cross_check": check,
             "calibration": calibration,
+            "improved": self.improved_json(),
             "parameters": self.parameters(),
             "instructions": s.instructions.len(),
             "macs": s.macs,
@@ -153,4 +200,9 @@ impl Report<'_> {
             "accuracy": accuracy,
         })
     }
+}
+
+/// JSON has no infinity.
+fn finite(db: f64) -> Option<f64> {
+    db.is_finite().then_some(db)
 }

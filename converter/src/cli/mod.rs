@@ -19,10 +19,13 @@ mod convert_report;
 mod data_args;
 mod diagnostics;
 mod eval;
+mod improve_args;
 mod inspect;
 mod model_file;
 mod out;
 mod progress;
+mod quantize;
+mod quantize_report;
 mod run;
 mod run_raw;
 mod table;
@@ -52,6 +55,8 @@ const EXAMPLES: &str = "\
 Examples:
   mote check model.onnx                                      is the network supported, and where does it fit?
   mote convert model.onnx --calibrate train.npy -o net.mote  quantize to int8
+  mote quantize model.onnx --calibrate train/ --evaluate test/ --auto --max-drop 0.5 -o net.mote
+                                                             the least that keeps it as accurate as that
   mote eval net.mote --data test/ --float model.onnx         accuracy, int8 beside float
   mote inspect net.mote                                      what is in the file, and what it needs
   mote train models/digits-scratch                           train a recipe's layers, then convert them
@@ -63,6 +68,8 @@ Exit codes: 0 done, and every check held; 1 ran, but a check failed; 2 usage or 
 enum Command {
     Build(build::Args),
     Convert(convert::Args),
+    #[command(after_help = quantize::EXAMPLES)]
+    Quantize(quantize::Args),
     Inspect(inspect::Args),
     Run(run::Args),
     Eval(eval::Args),
@@ -95,6 +102,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
     match cli.command {
         Command::Build(args) => build::run(args, &progress),
         Command::Convert(args) => convert::run(args, &progress),
+        Command::Quantize(args) => quantize::run(args, &progress),
         Command::Inspect(args) => inspect::run(args),
         Command::Run(args) => run::run(args, &progress),
         Command::Eval(args) => eval::run(args, &progress),

@@ -20,7 +20,7 @@ mod query;
 mod recompose;
 mod relabel_transposes;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

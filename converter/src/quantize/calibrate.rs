@@ -2,9 +2,11 @@
 
 use super::choose::choose;
 use super::histogram::Histogram;
-use super::{Method, QuantizeError, Range, Width};
+use super::{Method, Moments, QuantizeError, Range, Width};
 use crate::execute::{Executor, Precision, Target};
 use crate::ir::{Graph, Op, Tensor, Unary, ValueId};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Samples between two calls of `progress`.
 const CHUNK: usize = 16;
@@ -25,12 +27,20 @@ pub struct Ranges {
     pub seen: Vec<Option<Range>>,
     /// Indexed by [`ValueId`]: the mean of every channel (index along the last axis).
     pub means: Vec<Option<Vec<f64>>>,
+    /// By the output of a convolution or fully connected node: what its weights meet. The weights of these nodes are not
+    /// rounded to nearest, but so that the node's output changes least.
+    pub moments: HashMap<ValueId, Arc<Moments>>,
 }
 
 impl Ranges {
     /// None known for any of `values` values.
     pub fn unknown(values: usize) -> Self {
-        Self { ranges: vec![None; values], seen: vec![None; values], means: vec![None; values] }
+        Self {
+            ranges: vec![None; values],
+            seen: vec![None; values],
+            means: vec![None; values],
+            moments: HashMap::new(),
+        }
     }
 
     /// What activations of `width` represent.
@@ -43,23 +53,27 @@ impl Ranges {
 }
 
 /// Everything seen of one value.
+#[derive(Clone, Debug)]
 struct Seen {
     histogram: Histogram,
     sums: Vec<f64>,
+    /// Largest magnitude, per channel.
+    largest: Vec<f32>,
     rows: u64,
 }
 
 impl Seen {
     fn new(channels: usize) -> Self {
-        Self { histogram: Histogram::default(), sums: vec![0.0; channels], rows: 0 }
+        Self { histogram: Histogram::default(), sums: vec![0.0; channels], largest: vec![0.0; channels], rows: 0 }
     }
 
     fn add(&mut self, values: &[f32]) {
         self.histogram.add(values);
         for row in values.chunks_exact(self.sums.len()) {
             self.rows += 1;
-            for (sum, &x) in self.sums.iter_mut().zip(row) {
+            for ((sum, largest), &x) in self.sums.iter_mut().zip(&mut self.largest).zip(row) {
                 *sum += f64::from(x);
+                *largest = largest.max(x.abs());
             }
         }
     }
@@ -69,16 +83,30 @@ impl Seen {
     }
 }
 
-/// Runs `graph` on `samples` (internal layout) and chooses a range for every value. `progress` gets the number of
-/// samples done.
-///
-/// The network runs in double precision, so that the ranges do not depend on the machine.
+/// Runs `graph` on `samples` (internal layout) and chooses a range for every value: [`observe`], then
+/// [`Observed::ranges`].
 pub fn calibrate(
     graph: &Graph,
     samples: &[Vec<Tensor>],
     options: &CalibrateOptions,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Ranges, QuantizeError> {
+    Ok(observe(graph, samples, progress)?.ranges(graph, options.method))
+}
+
+/// What the values of a graph were on calibration samples. Any method can choose ranges from it.
+#[derive(Clone, Debug)]
+pub struct Observed(Vec<Option<Seen>>);
+
+/// Runs `graph` on `samples` (internal layout) and remembers how often which values occur. `progress` gets the number of
+/// samples done.
+///
+/// The network runs in double precision, so that the ranges do not depend on the machine.
+pub fn observe(
+    graph: &Graph,
+    samples: &[Vec<Tensor>],
+    progress: &mut dyn FnMut(usize),
+) -> Result<Observed, QuantizeError> {
     if samples.is_empty() {
         return Err(QuantizeError::NoSamples);
     }
@@ -101,17 +129,32 @@ pub fn calibrate(
         }
         progress((i * CHUNK + chunk.len()).min(samples.len()));
     }
-    let range = |(value, seen): (usize, &Option<Seen>)| {
-        let histogram = &seen.as_ref()?.histogram;
-        Some(natural_range(graph, ValueId(value)).unwrap_or_else(|| {
-            let is_input = graph.inputs.iter().any(|p| p.value.0 == value);
-            choose(if is_input { Method::MinMax } else { options.method }, histogram)
-        }))
-    };
-    let ranges = seen.iter().enumerate().map(range).collect();
-    let all = |seen: &Option<Seen>| Some(choose(Method::MinMax, &seen.as_ref()?.histogram));
-    let everything = seen.iter().map(all).collect();
-    Ok(Ranges { ranges, seen: everything, means: seen.iter().map(|s| s.as_ref().map(Seen::means)).collect() })
+    Ok(Observed(seen))
+}
+
+impl Observed {
+    /// The range of every value of `graph`, which was observed. Inputs keep everything seen, whatever the method.
+    pub fn ranges(&self, graph: &Graph, method: Method) -> Ranges {
+        let range = |(value, seen): (usize, &Option<Seen>)| {
+            let histogram = &seen.as_ref()?.histogram;
+            Some(natural_range(graph, ValueId(value)).unwrap_or_else(|| {
+                let is_input = graph.inputs.iter().any(|p| p.value.0 == value);
+                choose(if is_input { Method::MinMax } else { method }, histogram)
+            }))
+        };
+        let all = |seen: &Option<Seen>| Some(choose(Method::MinMax, &seen.as_ref()?.histogram));
+        Ranges {
+            ranges: self.0.iter().enumerate().map(range).collect(),
+            seen: self.0.iter().map(all).collect(),
+            means: self.0.iter().map(|s| s.as_ref().map(Seen::means)).collect(),
+            moments: HashMap::new(),
+        }
+    }
+
+    /// The largest magnitude in every channel (index along the last axis) of a value; `None` if it was not computed.
+    pub fn largest(&self, value: ValueId) -> Option<&[f32]> {
+        Some(&self.0.get(value.0)?.as_ref()?.largest)
+    }
 }
 
 /// The range of functions whose results are bounded: the one whose scale is a power of two, so that no data is needed.

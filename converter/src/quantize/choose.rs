@@ -16,6 +16,18 @@ pub enum Method {
     Entropy,
 }
 
+impl std::fmt::Display for Method {
+    /// As the command line spells it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Mse => f.write_str("mse"),
+            Self::MinMax => f.write_str("minmax"),
+            Self::Entropy => f.write_str("entropy"),
+            Self::Percentile(p) => write!(f, "percentile:{p}"),
+        }
+    }
+}
+
 /// Smallest and largest real value to represent; always holds 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {

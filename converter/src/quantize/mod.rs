@@ -3,17 +3,23 @@
 //! [`calibrate()`] watches the float network on real inputs and chooses a [`Range`] for every value; [`quantize`] turns
 //! ranges into scales and zero points, weights into int8, and puts conversions where precision changes. [`adopt()`] takes
 //! all of that from a graph that came quantized.
+//!
+//! Two things are done before that where they are asked for: [`equalize()`] evens out the channels of the float network, and
+//! [`gather_moments`] watches the inputs of layers, so that their weights are rounded for the least error of the output.
 
 mod adopt;
 mod calibrate;
 mod choose;
 mod dequantize;
+mod equalize;
 mod float_nodes;
 mod groups;
 mod histogram;
 mod lower;
+mod moments;
 mod params;
 mod port_types;
+mod rounding;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -21,11 +27,14 @@ mod weights;
 mod width;
 
 pub use adopt::adopt;
-pub use calibrate::{CalibrateOptions, Ranges, calibrate};
+pub use calibrate::{CalibrateOptions, Observed, Ranges, calibrate, observe};
 pub use choose::{Method, Range};
 pub use dequantize::dequantized;
+pub use equalize::{Equalized, equalize, rescalable};
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
+pub use moments::{Moments, gather_moments};
 pub use port_types::with_port_types;
+pub use rounding::{RoundedLayer, keep_worst};
 pub use verify::verify;
 pub use width::Width;
 

@@ -1,6 +1,6 @@
 //! int8 weights and int32 biases.
 
-use super::{Quantization, Width};
+use super::{Moments, Quantization, Width, rounding};
 use crate::ir::SourceScale;
 
 /// Largest stored int8 weight: symmetric, so that negation cannot overflow.
@@ -68,6 +68,8 @@ pub struct Inputs<'a> {
     pub bits: Bits,
     /// Expected input for weight `k` of channel `c`, for bias correction.
     pub mean: Option<&'a dyn Fn(usize, usize) -> f64>,
+    /// What the weights meet, to round them for the least error of the output; `None` rounds to nearest.
+    pub moments: Option<&'a Moments>,
 }
 
 /// Quantizes one output channel after the other. Fails with a reason if no scale can represent a channel.
@@ -143,7 +145,10 @@ fn channel(input: &Inputs, c: usize, weights: &[f32], bias: f64) -> Result<(f32,
     let floor = (SMALLEST_MULTIPLIER * y_scale / x_scale).max(bias.abs() / x_scale / f64::from(1 << 30));
     let mut scale = search(weights, input.bits).max(floor).max(f64::from(f32::MIN_POSITIVE)) as f32;
     loop {
-        let stored: Vec<i8> = weights.iter().map(|&w| store(w, scale, input.bits)).collect();
+        let stored: Vec<i8> = match input.moments.filter(|m| m.columns == weights.len()) {
+            Some(moments) => rounding::round(weights, scale, input.bits, moments.h(c, input.channels)),
+            None => weights.iter().map(|&w| store(w, scale, input.bits)).collect(),
+        };
         let error: f64 = match input.mean {
             Some(mean) => {
                 let of =
@@ -178,8 +183,14 @@ fn fits(stored: &[i8], bias: f64, width: Width) -> bool {
     bias.abs() <= f64::from(i32::MAX) && reach(stored, bias, width) <= width.largest_sum()
 }
 
-fn store(weight: f32, scale: f32, bits: Bits) -> i8 {
+/// The nearest stored weight.
+pub fn store(weight: f32, scale: f32, bits: Bits) -> i8 {
     (f64::from(weight) / f64::from(scale)).round().clamp(-bits.largest(), bits.largest()) as i8
+}
+
+/// The scale of a channel, unless sums or the bias need a larger one; 0 for a channel of zeros.
+pub fn scale_of(weights: &[f32], bits: Bits) -> f32 {
+    search(weights, bits) as f32
 }
 
 /// The scale with the smallest squared error; 0 for a channel of zeros.
@@ -207,8 +218,18 @@ mod tests {
 
     fn quantized(weights: &[f32], bias: &[f32], channels: usize, x: f32, y: f32) -> Weights {
         let (x, y) = (Quantization::per_tensor(x, 3), Quantization::per_tensor(y, -5));
-        quantize(&Inputs { weights, bias, channels, x: &x, y: &y, width: Width::I8, bits: Bits::Eight, mean: None })
-            .unwrap()
+        quantize(&Inputs {
+            weights,
+            bias,
+            channels,
+            x: &x,
+            y: &y,
+            width: Width::I8,
+            bits: Bits::Eight,
+            mean: None,
+            moments: None,
+        })
+        .unwrap()
     }
 
     #[test]
@@ -232,6 +253,7 @@ mod tests {
             width: Width::I8,
             bits: Bits::Four,
             mean: None,
+            moments: None,
         };
         assert_eq!(quantize(&inputs).unwrap().weights, [7, -7, 3, 0, 0]);
     }
@@ -272,6 +294,7 @@ mod tests {
             width: Width::I8,
             bits: Bits::Eight,
             mean: None,
+            moments: None,
         };
         assert!(quantize(&with(&[1.0, f32::NAN])).unwrap_err().starts_with("a weight or bias is NaN"));
         assert!(quantize(&with(&[1.0, 1.0])).unwrap_err().contains("--float-nodes"));
@@ -291,6 +314,7 @@ mod tests {
             width: Width::I8,
             bits: Bits::Eight,
             mean: Some(&mean),
+            moments: None,
         })
         .unwrap();
         let sum: f64 = (0..3).map(|k| f64::from(w.weights[k]) * f64::from(w.scales[0]) * mean(0, k)).sum();

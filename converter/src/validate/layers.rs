@@ -1,7 +1,8 @@
 //! A model file against the float network, value by value.
 //!
 //! Values are matched by node name. Where each lies in the arena follows from the instructions; how to read it, from the
-//! scales that the file's metadata records.
+//! scales that the file's metadata records. Where channels were equalized, a value of the file is that of the network up to a
+//! factor per channel, which follows from the two by least squares.
 
 use super::compare::Sums;
 use super::evaluate::EvaluateError;
@@ -10,6 +11,7 @@ use crate::data::Dataset;
 use crate::execute::Executor;
 use crate::inspect::{InspectError, Summary};
 use crate::ir::{Graph, ValueId};
+use crate::quantize::rescalable;
 use crate::stored_samples;
 use std::collections::HashMap;
 
@@ -27,6 +29,9 @@ pub enum LayersError {
     NothingInCommon,
 }
 
+/// How a file's record of its converter says that channels were equalized.
+pub const EQUALIZED: &str = "--equalize";
+
 /// A value that both have.
 struct Match {
     value: ValueId,
@@ -35,18 +40,74 @@ struct Match {
     range: std::ops::Range<usize>,
     scale: f32,
     zero_point: i32,
+    /// Per channel (index along the last axis), what the reference is multiplied with; empty for 1.
+    factors: Vec<f32>,
     sums: Sums,
 }
 
-/// Runs `samples` (source order) through the float `graph` and the file. `progress` gets the number of samples done.
+/// Runs `samples` (source order) through the float `graph` and the file. `equalized`: channels of the file may have been
+/// rescaled between layers. `progress` gets the number of samples done.
 pub fn compare_file(
     graph: &Graph,
     session: &Session,
     samples: &[Vec<Vec<f32>>],
+    equalized: bool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<LayerError>, LayersError> {
     let summary = Summary::from_blob(session.blob())?;
     let mut matches = find_matches(graph, &summary)?;
+    if equalized {
+        find_factors(graph, session, samples, &mut matches)?;
+    }
+    let mut add = |m: &mut Match, reference: &[f32], got: &mut dyn Iterator<Item = f32>| {
+        let Match { factors, sums, .. } = m;
+        let factor = |at: usize| if factors.is_empty() { 1.0 } else { factors[at % factors.len()] };
+        got.zip(reference).enumerate().for_each(|(at, (got, &r))| sums.add(r * factor(at), got));
+    };
+    walk(graph, session, samples, &mut matches, &mut add, progress)?;
+    Ok(matches.into_iter().map(|m| layer(&summary, m)).collect())
+}
+
+/// For channels that may have been rescaled, the factors that bring the network's values nearest to the file's.
+fn find_factors(
+    graph: &Graph,
+    session: &Session,
+    samples: &[Vec<Vec<f32>>],
+    matches: &mut [Match],
+) -> Result<(), LayersError> {
+    let values = rescalable(graph);
+    // Per value and channel, sums of products and of squares.
+    let mut fits: HashMap<ValueId, Vec<[f64; 2]>> = HashMap::new();
+    let mut add = |m: &mut Match, reference: &[f32], got: &mut dyn Iterator<Item = f32>| {
+        if values.contains(&m.value) {
+            let channels = graph.value(m.value).shape.last().copied().unwrap_or(1).max(1);
+            let fit = fits.entry(m.value).or_insert_with(|| vec![[0.0; 2]; channels]);
+            for (at, (got, &r)) in got.zip(reference).enumerate() {
+                let sums = &mut fit[at % channels];
+                *sums = [sums[0] + f64::from(got) * f64::from(r), sums[1] + f64::from(r) * f64::from(r)];
+            }
+        }
+    };
+    walk(graph, session, samples, matches, &mut add, &mut |_| {})?;
+    for m in matches {
+        let fit = fits.get(&m.value).map(Vec::as_slice).unwrap_or_default();
+        m.factors =
+            fit.iter().map(|&[product, square]| if product > 0.0 { (product / square) as f32 } else { 1.0 }).collect();
+    }
+    Ok(())
+}
+
+type Visit<'a> = dyn FnMut(&mut Match, &[f32], &mut dyn Iterator<Item = f32>) + 'a;
+
+/// Shows `visit` every matched value of every sample, in real numbers: the network's and the file's.
+fn walk(
+    graph: &Graph,
+    session: &Session,
+    samples: &[Vec<Vec<f32>>],
+    matches: &mut [Match],
+    visit: &mut Visit,
+    progress: &mut dyn FnMut(usize),
+) -> Result<(), LayersError> {
     let executor = Executor::new(graph).map_err(EvaluateError::from)?;
     let mut runner = session.runner().map_err(EvaluateError::from)?;
     for (done, sample) in samples.iter().enumerate() {
@@ -74,13 +135,12 @@ pub fn compare_file(
         runner.run_observed(sample, &mut look).map_err(EvaluateError::from)?;
         for (at, m) in matches.iter_mut().enumerate() {
             let (Some(bytes), Some(float)) = (results.get(&at), float.get(&m.value)) else { continue };
-            read(m.scale, m.zero_point, bytes.len() / float.len().max(1), bytes)
-                .zip(float)
-                .for_each(|(got, &reference)| m.sums.add(reference, got));
+            let (scale, zero_point, element) = (m.scale, m.zero_point, bytes.len() / float.len().max(1));
+            visit(m, float, &mut read(scale, zero_point, element, bytes));
         }
         progress(done + 1);
     }
-    Ok(matches.into_iter().map(|m| layer(&summary, m)).collect())
+    Ok(())
 }
 
 /// Stored bytes as real values: float32 if there is no scale, else integers of `element` bytes.
@@ -122,7 +182,15 @@ fn find_matches(graph: &Graph, summary: &Summary) -> Result<Vec<Match>, LayersEr
         let widths: &[usize] = if scale == 0.0 { &[4] } else { &[1, 2] };
         if widths.iter().any(|width| end.saturating_sub(start) == elements * width) {
             let (value, instruction, range) = (node.output, last.index, start..end);
-            matches.push(Match { value, instruction, range, scale, zero_point, sums: Sums::default() });
+            matches.push(Match {
+                value,
+                instruction,
+                range,
+                scale,
+                zero_point,
+                factors: Vec::new(),
+                sums: Sums::default(),
+            });
         }
     }
     matches.sort_by_key(|m| m.instruction);

@@ -9,5 +9,5 @@ mod session;
 
 pub use compare::{LayerError, Similarity};
 pub use golden::{GoldenError, GoldenTensor, Outcome, compare_golden};
-pub use layers::{LayersError, compare_file};
+pub use layers::{EQUALIZED, LayersError, compare_file};
 pub use session::{Runner, Session, SessionError, source_shape};
