@@ -1,18 +1,15 @@
 //! The least that keeps a network accurate.
 
-use super::widen::{Into, widen_one};
+use super::widen::{Into, add, by_gain};
 use super::{Improved, Layers, Probe, Widened, Working};
 use crate::data::{DataError, Dataset};
 use crate::import::{self, SourceInfo};
 use crate::ir::Graph;
-use crate::quantize::{Method, QuantizeOptions, Ranges, quantize};
+use crate::quantize::{Method, QuantizeOptions, Ranges, Width, quantize};
 use crate::validate::accuracy::{Confusion, class_count};
 use crate::validate::evaluate::{EvaluateError, Evaluation, Outputs, run_float, run_stored};
 use crate::validate::{LayersError, Session};
 use crate::{BuildError, BuildOptions, Built, Event, Passed, finish, pass_float};
-
-/// Widenings in either width before all that is left is widened at once.
-const MOST_WIDENINGS: usize = 12;
 
 /// What is accurate enough, and how far to go for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +58,8 @@ pub struct Step {
 pub struct Outcome {
     /// The file of the chosen step.
     pub built: Built,
+    /// How its ranges were chosen.
+    pub method: Method,
     /// Its evaluation.
     pub evaluation: Evaluation,
     /// Where the evaluation samples came from.
@@ -125,6 +124,13 @@ pub fn search(
     search.run()
 }
 
+struct Best {
+    step: usize,
+    method: Method,
+    built: Built,
+    evaluation: Evaluation,
+}
+
 struct Search<'a> {
     source: &'a [u8],
     info: SourceInfo,
@@ -138,7 +144,7 @@ struct Search<'a> {
     probe: Probe,
     steps: Vec<Step>,
     /// The best step so far.
-    best: Option<(usize, Built, Evaluation)>,
+    best: Option<Best>,
     events: &'a mut dyn FnMut(AutoEvent),
 }
 
@@ -167,8 +173,9 @@ impl<'a> Search<'a> {
 
     fn run(mut self) -> Result<Outcome, BuildError> {
         self.try_all()?;
-        let (chosen, built, evaluation) = self.best.expect("the first step is measured or the search fails");
-        Ok(Outcome { built, evaluation, evaluated_on: self.evaluation.origin, steps: self.steps, chosen })
+        let best = self.best.expect("the first step is measured, or the search fails");
+        let Best { step: chosen, method, built, evaluation } = best;
+        Ok(Outcome { built, method, evaluation, evaluated_on: self.evaluation.origin, steps: self.steps, chosen })
     }
 
     /// Every technique in turn, until a step holds.
@@ -254,17 +261,24 @@ impl<'a> Search<'a> {
         Ok(held)
     }
 
-    /// Layers below the floor, one after the other; then all layers at once.
+    /// Layers below the floor, those that gain most first: one, then two more, four more, and so on. Then, for int16, all nodes;
+    /// and last inputs and outputs too.
     fn widen(&mut self, working: &Working, way: &mut Way, into: Into) -> Result<bool, BuildError> {
-        let (technique, floor) = (into.name(), self.auto.floor_db);
-        for _ in 0..MOST_WIDENINGS {
-            (self.events)(AutoEvent::Trying(technique));
-            let graph = working.graph();
-            let found = widen_one(&self.probe, graph, &way.ranges, &way.options, &way.layers, floor, into)?;
-            let Some((widened, options)) = found else { break };
-            let changed =
-                format!("around `{}` ({:.1} dB): {} nodes", widened.layer, widened.layer_db, widened.nodes.len());
-            if self.widened(working, way, into, (options, widened, changed))? {
+        (self.events)(AutoEvent::Trying(into.name()));
+        let floor = self.auto.floor_db;
+        let graph = working.graph();
+        let mut open = by_gain(&self.probe, graph, &way.ranges, &way.options, &way.layers, floor, into);
+        let mut count = 1;
+        while !open.is_empty() {
+            let rest = open.split_off(count.min(open.len()));
+            let part = std::mem::replace(&mut open, rest);
+            count *= 2;
+            let mut options = way.options.clone();
+            part.iter().for_each(|widened| add(into.names(&mut options), &widened.nodes));
+            let first = &part[0];
+            let more = if part.len() > 1 { format!(" and {} more", part.len() - 1) } else { String::new() };
+            let changed = format!("around `{}` ({:.1} dB){more}", first.layer, first.layer_db);
+            if self.wider(working, way, into, (options, part, changed))? {
                 return Ok(true);
             }
         }
@@ -273,28 +287,29 @@ impl<'a> Search<'a> {
         }
         let mut options = way.options.clone();
         options.int16_nodes = vec!["*".into()];
-        let widened =
-            Widened { layer: "*".into(), nodes: vec!["*".into()], layer_db: f64::NAN, output_db: [f64::NAN; 2] };
-        let was = way.clone();
-        let held = self.widened(working, way, into, (options, widened, "all nodes".into()))?;
-        if way.layers.1 < was.layers.1 {
-            *way = was;
+        if self.wider(working, way, into, (options.clone(), Vec::new(), "all nodes".into()))? {
+            return Ok(true);
         }
-        Ok(held)
+        options.activations = Width::I16;
+        self.wider(working, way, into, (options, Vec::new(), "all nodes, inputs and outputs".into()))
     }
 
-    fn widened(
+    /// Measures `way` with other options; goes on from there if the output is better.
+    fn wider(
         &mut self,
         working: &Working,
         way: &mut Way,
         into: Into,
-        (options, widened, changed): (QuantizeOptions, Widened, String),
+        (options, widened, changed): (QuantizeOptions, Vec<Widened>, String),
     ) -> Result<bool, BuildError> {
-        way.options = options;
-        way.improved.widened.push(widened);
-        way.layers = self.probe.layers(working.graph(), &quantize(working.graph(), &way.ranges, &way.options)?)?;
-        let way = way.clone();
-        self.measure(into.name(), changed, working, &way)
+        let layers = self.probe.layers(working.graph(), &quantize(working.graph(), &way.ranges, &options)?)?;
+        let mut next = Way { options, layers, ..way.clone() };
+        next.improved.widened.extend(widened);
+        let held = self.measure(into.name(), changed, working, &next)?;
+        if next.layers.1 > way.layers.1 {
+            *way = next;
+        }
+        Ok(held)
     }
 
     /// Writes the file of a way, runs the evaluation samples through it, and remembers it if it is the best so far.
@@ -337,8 +352,8 @@ impl<'a> Search<'a> {
             let by_drop = step.drop_points.total_cmp(&old.drop_points);
             held || by_drop.is_lt() || by_drop.is_eq() && step.agreement > old.agreement
         };
-        if self.best.as_ref().is_none_or(|(at, ..)| better(&self.steps[*at])) {
-            self.best = Some((self.steps.len(), built, evaluation));
+        if self.best.as_ref().is_none_or(|best| better(&self.steps[best.step])) {
+            self.best = Some(Best { step: self.steps.len(), method: way.method, built, evaluation });
         }
         self.steps.push(step);
         Ok(held)

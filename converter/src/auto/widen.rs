@@ -9,22 +9,20 @@ use crate::ir::{Graph, Op};
 use crate::quantize::{QuantizeOptions, Ranges, quantize};
 use std::collections::{BTreeSet, HashMap};
 
-/// Layers tried before the one that gains most is taken.
-const TRIED: usize = 4;
-/// Decibel at the output that a wider layer must gain at least.
-const LEAST_GAIN_DB: f64 = 0.05;
+/// Layers that are tried, of those below the floor.
+const MOST_TRIED: usize = 48;
 
 /// A layer around which activations became wider.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Widened {
-    /// The layer whose result lost most.
+    /// The layer whose result lost much.
     pub layer: String,
     /// The nodes that compute on wider values since: the layer, and those that read its result.
     pub nodes: Vec<String>,
     /// The layer's signal-to-noise ratio before, in decibel.
     pub layer_db: f64,
-    /// The output's, before and after.
-    pub output_db: [f64; 2],
+    /// What this alone gains at the output, in decibel.
+    pub gain_db: f64,
 }
 
 /// What becomes of a layer that loses too much.
@@ -42,7 +40,7 @@ impl Into {
         }
     }
 
-    fn names(self, options: &mut QuantizeOptions) -> &mut Vec<String> {
+    pub fn names(self, options: &mut QuantizeOptions) -> &mut Vec<String> {
         match self {
             Self::Int16 => &mut options.int16_nodes,
             Self::Float => &mut options.float_nodes,
@@ -50,8 +48,8 @@ impl Into {
     }
 }
 
-/// Widens layers below `floor_db` to int16, the one whose widening gains most at the output first, until none is below or none
-/// gains; their names are added to `options`.
+/// Widens layers below `floor_db` to int16, the one that gains most at the output first, until none is below; their names are
+/// added to `options`. Layers that gain nothing stay as they are.
 pub fn widen_below(
     probe: &Probe,
     graph: &Graph,
@@ -59,19 +57,37 @@ pub fn widen_below(
     options: &mut QuantizeOptions,
     floor_db: f64,
 ) -> Result<Vec<Widened>, BuildError> {
-    let mut all = Vec::new();
-    let mut layers = probe.layers(graph, &quantize(graph, ranges, options)?)?;
-    while let Some((widened, next)) = widen_one(probe, graph, ranges, options, &layers, floor_db, Into::Int16)? {
-        layers = probe.layers(graph, &quantize(graph, ranges, &next)?)?;
-        *options = next;
-        all.push(widened);
+    let mut measured = probe.layers(graph, &quantize(graph, ranges, options)?)?;
+    let mut taken = Vec::new();
+    for widened in by_gain(probe, graph, ranges, options, &measured, floor_db, Into::Int16) {
+        // Those before it may have raised it above the floor.
+        let below = |l: &crate::validate::LayerError| l.node == widened.layer && l.similarity.sqnr_db < floor_db;
+        if !measured.0.iter().any(below) {
+            continue;
+        }
+        let mut next = options.clone();
+        add(&mut next.int16_nodes, &widened.nodes);
+        let after = probe.layers(graph, &quantize(graph, ranges, &next)?)?;
+        if after.1 > measured.1 {
+            (*options, measured) = (next, after);
+            taken.push(widened);
+        }
     }
-    Ok(all)
+    Ok(taken)
 }
 
-/// The widening that gains most at the output, and the options with it. Of the layers below `floor_db`, those are tried that
-/// add most noise to what their operands have already. `None` if none gains.
-pub(super) fn widen_one(
+/// Adds the names that are not there yet.
+pub(super) fn add(names: &mut Vec<String>, new: &[String]) {
+    for name in new {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+}
+
+/// The layers below `floor_db`, and what more bits around each of them alone gain at the output: the largest gain first, and
+/// none without a gain. If there are too many to try, those that add least noise to that of their operands are left out.
+pub(super) fn by_gain(
     probe: &Probe,
     graph: &Graph,
     ranges: &Ranges,
@@ -79,30 +95,26 @@ pub(super) fn widen_one(
     (layers, output_db): &(Layers, f64),
     floor_db: f64,
     into: Into,
-) -> Result<Option<(Widened, QuantizeOptions)>, BuildError> {
-    let mut best: Option<(Widened, QuantizeOptions)> = None;
-    let mut tried = 0;
-    for (node, layer_db) in candidates(graph, layers, floor_db) {
+) -> Vec<Widened> {
+    let mut found = Vec::new();
+    for (node, layer_db) in candidates(graph, layers, floor_db).into_iter().take(MOST_TRIED) {
         let mut with = options.clone();
         let names = into.names(&mut with);
-        let new: Vec<String> = around(graph, node).into_iter().filter(|name| !names.contains(name)).collect();
-        if new.is_empty() {
+        let nodes: Vec<String> = around(graph, node).into_iter().filter(|name| !names.contains(name)).collect();
+        if nodes.is_empty() {
             continue;
         }
-        names.extend(new.iter().cloned());
-        // What no kernel can compute in this width is no candidate.
+        add(names, &nodes);
+        // What no kernel computes in this width is no candidate.
         let Some(gained) = quantize(graph, ranges, &with).ok().and_then(|q| probe.output_db(&q).ok()) else { continue };
-        let least = best.as_ref().map_or(output_db + LEAST_GAIN_DB, |(b, _)| b.output_db[1]);
-        if gained > least {
+        if gained > *output_db {
             let layer = graph.nodes[node].name.clone();
-            best = Some((Widened { layer, nodes: new, layer_db, output_db: [*output_db, gained] }, with));
-        }
-        tried += 1;
-        if tried == TRIED {
-            break;
+            found.push(Widened { layer, nodes, layer_db, gain_db: gained - output_db });
         }
     }
-    Ok(best)
+    // The order of execution decides between equals.
+    found.sort_by(|a, b| b.gain_db.total_cmp(&a.gain_db));
+    found
 }
 
 /// Nodes whose result is below the floor, and its signal-to-noise ratio; those that add most noise first.

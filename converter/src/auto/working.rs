@@ -3,8 +3,8 @@
 use crate::data::Dataset;
 use crate::ir::{Graph, Tensor, ValueId};
 use crate::quantize::{
-    Equalized, Method, Moments, Observed, QuantizeOptions, Ranges, RoundedLayer, equalize, gather_moments, keep_worst,
-    observe,
+    Equalized, Method, Moments, Observed, QuantizeOptions, Ranges, RoundedLayer, equalize, gather_moments, observe,
+    round_worst,
 };
 use crate::{BuildError, Event, stored_samples};
 use std::collections::HashMap;
@@ -54,7 +54,7 @@ impl Working {
         &self.changed
     }
 
-    /// Ranges by `method`; and for the `adaround` layers that lose most by rounding to nearest, what their weights meet.
+    /// Ranges by `method`, and the weights of the `adaround` layers that lose most by rounding to nearest, rounded otherwise.
     pub fn ranges(
         &mut self,
         method: Method,
@@ -75,8 +75,7 @@ impl Working {
                 self.moments.insert(gather_moments(&self.graph, &self.samples, centered, &mut progress)?)
             }
         };
-        ranges.moments = moments.clone();
-        let rounded = keep_worst(&self.graph, &mut ranges, options, adaround)?;
+        let rounded = round_worst(&self.graph, moments, &mut ranges, options, adaround)?;
         Ok((ranges, rounded))
     }
 }

@@ -74,13 +74,13 @@ impl Report<'_> {
                 worst.node
             ));
         }
-        for w in improved.widened.iter().filter(|w| w.layer != "*") {
-            let [before, after] = w.output_db;
+        for w in &improved.widened {
             lines.push(format!(
-                "more bits around `{}` ({:.1} dB), {} nodes: output {before:.1} to {after:.1} dB",
+                "more bits around `{}` ({:.1} dB): {} nodes, {:+.1} dB at the output",
                 w.layer,
                 w.layer_db,
-                w.nodes.len()
+                w.nodes.len(),
+                w.gain_db
             ));
         }
         lines
@@ -96,7 +96,7 @@ impl Report<'_> {
                 "node": r.node, "nearest_db": finite(r.nearest_db), "chosen_db": finite(r.chosen_db),
             })).collect::<Vec<_>>(),
             "widened": improved.widened.iter().map(|w| json!({
-                "layer": w.layer, "nodes": w.nodes, "layer_db": finite(w.layer_db), "output_db": w.output_db.map(finite),
+                "layer": w.layer, "nodes": w.nodes, "layer_db": finite(w.layer_db), "gain_db": finite(w.gain_db),
             })).collect::<Vec<_>>(),
         })
     }
@@ -150,7 +150,12 @@ impl Report<'_> {
                 c.as_ref().map_or_else(String::new, |c| percent(c.top1()))
             };
             let drop = e.drop_points().map_or_else(String::new, |d| format!(" ({:+.2} points)", 0.0 - d));
-            lines.push(("accuracy", format!("float {}, int8 {}{drop}", top1(&e.float), top1(&e.stored))));
+            lines.push(match e.stored {
+                Some(_) => ("accuracy", format!("float {}, int8 {}{drop}", top1(&e.float), top1(&e.stored))),
+                None => {
+                    ("agreement", format!("{} get the same class as in float", percent(e.agreement.unwrap_or(0.0))))
+                }
+            });
             lines.push(("", format!("on {origin}")));
         }
         facts(&lines)

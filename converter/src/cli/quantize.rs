@@ -2,8 +2,9 @@
 
 use super::convert::{self, Events, Setup};
 use super::convert_args::{self, Precision, cannot_convert};
+use super::convert_report::Report;
 use super::out::print_json;
-use super::quantize_report::{json_of, text};
+use super::quantize_report::Found;
 use super::{Hinted, Progress, Verdict, print};
 use crate::auto::{self, AutoEvent, AutoOptions};
 use crate::data::{self, DataError, Dataset, InputSpec, LoadOptions};
@@ -73,15 +74,17 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     };
     let outcome = auto::search(&setup.source, &setup.options, &options, &mut data, &mut events)
         .with_context(|| cannot_convert(convert))?;
-    let auto::Outcome { built, evaluation, evaluated_on, mut steps, chosen } = outcome;
+    let auto::Outcome { built, method, evaluation, evaluated_on, mut steps, chosen } = outcome;
     let converted = convert::finish(convert, &setup, built, Some((evaluated_on, evaluation)), progress)?;
     // The name and the accuracy are written last.
     steps[chosen].file_bytes = converted.built.emitted.bytes.len();
     let held = steps[chosen].held;
+    let file = Report { output: &convert.output, converted: &converted, method };
+    let found = Found { file, steps: &steps, chosen, options: &options };
     if convert.json {
-        print_json(&json_of(convert, &converted, &steps, chosen, &options))?;
+        print_json(&found.json())?;
     } else {
-        print(text(convert, &converted, &steps, chosen, &options)?)?;
+        print(found.text())?;
     }
     Ok(Verdict::of(held && converted.shortfalls.is_empty()))
 }

@@ -1,30 +1,70 @@
 //! What `mote quantize --auto` says about its steps.
 
 use super::check::ops_table;
-use super::convert::Converted;
-use super::convert_args::Args;
 use super::convert_report::Report;
 use super::table::{Table, count, percent};
 use crate::auto::{AutoOptions, Step};
 use serde_json::{Value, json};
 
-/// The steps, the verdict, and the file.
-pub(super) fn text(
-    args: &Args,
-    converted: &Converted,
-    steps: &[Step],
-    chosen: usize,
-    options: &AutoOptions,
-) -> anyhow::Result<String> {
-    let mut parts = vec![table(steps, chosen).to_string(), verdict(steps, chosen, options)];
-    parts.push(report(args, converted).text());
-    parts.push(ops_table(&converted.summary).to_string());
-    parts.extend(converted.shortfalls.iter().map(|shortfall| shortfall.text()));
-    Ok(parts.join("\n\n"))
+/// Everything there is to say.
+pub(super) struct Found<'a> {
+    pub file: Report<'a>,
+    pub steps: &'a [Step],
+    pub chosen: usize,
+    pub options: &'a AutoOptions,
 }
 
-fn report<'a>(args: &'a Args, converted: &'a Converted) -> Report<'a> {
-    Report { output: &args.output, converted, method: args.method() }
+impl Found<'_> {
+    /// The steps, the verdict, and the file.
+    pub fn text(&self) -> String {
+        let converted = self.file.converted;
+        let mut parts = vec![table(self.steps, self.chosen).to_string(), self.verdict(), self.file.text()];
+        parts.push(ops_table(&converted.summary).to_string());
+        parts.extend(converted.shortfalls.iter().map(|shortfall| shortfall.text()));
+        parts.join("\n\n")
+    }
+
+    fn verdict(&self) -> String {
+        let step = &self.steps[self.chosen];
+        let lost = format!("{:.2} points lost, {} are allowed", step.drop_points, self.options.max_drop);
+        match step.held {
+            true => format!("* {}, {}: {lost}", step.technique, step.changed),
+            false => format!("FAILED: {lost}. The most accurate file is that of {}, {}", step.technique, step.changed),
+        }
+    }
+
+    /// The same as one object.
+    pub fn json(&self) -> Value {
+        json!({
+            "schema": 1,
+            "max_drop": self.options.max_drop,
+            "floor_db": self.options.floor_db,
+            "adaround": self.options.adaround,
+            "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
+            "chosen": self.chosen,
+            "held": self.steps[self.chosen].held,
+            "file": self.file.json(),
+        })
+    }
+}
+
+/// JSON has no infinity: what is equal has no ratio.
+fn step_json(step: &Step) -> Value {
+    let finite = |db: f64| db.is_finite().then_some(db);
+    json!({
+        "technique": step.technique,
+        "changed": step.changed,
+        "float_top1": step.accuracy.map(|a| a.0),
+        "top1": step.accuracy.map(|a| a.1),
+        "agreement": step.agreement,
+        "drop_points": step.drop_points,
+        "output_db": finite(step.output_db),
+        "worst_layer": step.worst.as_ref().map(|w| &w.0),
+        "worst_db": step.worst.as_ref().and_then(|w| finite(w.1)),
+        "file_bytes": step.file_bytes,
+        "arena_bytes": step.arena_bytes,
+        "held": step.held,
+    })
 }
 
 fn table(steps: &[Step], chosen: usize) -> Table {
@@ -56,51 +96,4 @@ fn table(steps: &[Step], chosen: usize) -> Table {
 
 fn decibel(db: f64) -> String {
     if db.is_finite() { format!("{db:.1}") } else { "equal".into() }
-}
-
-fn verdict(steps: &[Step], chosen: usize, options: &AutoOptions) -> String {
-    let step = &steps[chosen];
-    let lost = format!("{:.2} points lost, {} are allowed", step.drop_points, options.max_drop);
-    match step.held {
-        true => format!("* {}, {}: {lost}", step.technique, step.changed),
-        false => format!("FAILED: {lost}. The most accurate file was chosen: {}, {}", step.technique, step.changed),
-    }
-}
-
-/// The same as one object.
-pub(super) fn json_of(
-    args: &Args,
-    converted: &Converted,
-    steps: &[Step],
-    chosen: usize,
-    options: &AutoOptions,
-) -> Value {
-    // JSON has no infinity: what is equal has no ratio.
-    let finite = |db: f64| db.is_finite().then_some(db);
-    let step = |step: &Step| {
-        json!({
-            "technique": step.technique,
-            "changed": step.changed,
-            "float_top1": step.accuracy.map(|a| a.0),
-            "top1": step.accuracy.map(|a| a.1),
-            "agreement": step.agreement,
-            "drop_points": step.drop_points,
-            "output_db": finite(step.output_db),
-            "worst_layer": step.worst.as_ref().map(|w| &w.0),
-            "worst_db": step.worst.as_ref().and_then(|w| finite(w.1)),
-            "file_bytes": step.file_bytes,
-            "arena_bytes": step.arena_bytes,
-            "held": step.held,
-        })
-    };
-    json!({
-        "schema": 1,
-        "max_drop": options.max_drop,
-        "floor_db": options.floor_db,
-        "adaround": options.adaround,
-        "steps": steps.iter().map(step).collect::<Vec<_>>(),
-        "chosen": chosen,
-        "held": steps[chosen].held,
-        "file": report(args, converted).json(),
-    })
 }

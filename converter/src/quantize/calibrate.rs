@@ -2,7 +2,7 @@
 
 use super::choose::choose;
 use super::histogram::Histogram;
-use super::{Method, Moments, QuantizeError, Range, Width};
+use super::{Method, QuantizeError, Range, Rounded, Width};
 use crate::execute::{Executor, Precision, Target};
 use crate::ir::{Graph, Op, Tensor, Unary, ValueId};
 use std::collections::HashMap;
@@ -27,9 +27,9 @@ pub struct Ranges {
     pub seen: Vec<Option<Range>>,
     /// Indexed by [`ValueId`]: the mean of every channel (index along the last axis).
     pub means: Vec<Option<Vec<f64>>>,
-    /// By the output of a convolution or fully connected node: what its weights meet. The weights of these nodes are not
-    /// rounded to nearest, but so that the node's output changes least.
-    pub moments: HashMap<ValueId, Arc<Moments>>,
+    /// By the output of a convolution or fully connected node: its weights, if they are not rounded to nearest, but so that
+    /// the output changes least.
+    pub rounded: HashMap<ValueId, Arc<Rounded>>,
 }
 
 impl Ranges {
@@ -39,7 +39,7 @@ impl Ranges {
             ranges: vec![None; values],
             seen: vec![None; values],
             means: vec![None; values],
-            moments: HashMap::new(),
+            rounded: HashMap::new(),
         }
     }
 
@@ -147,7 +147,7 @@ impl Observed {
             ranges: self.0.iter().enumerate().map(range).collect(),
             seen: self.0.iter().map(all).collect(),
             means: self.0.iter().map(|s| s.as_ref().map(Seen::means)).collect(),
-            moments: HashMap::new(),
+            rounded: HashMap::new(),
         }
     }
 

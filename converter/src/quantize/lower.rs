@@ -324,10 +324,10 @@ impl<'a> Lower<'a> {
         let weights_id = node.inputs[1];
         let shape = self.source.value(weights_id).shape.clone();
         let channels = shape.first().copied().unwrap_or(0);
-        let moments = self.ranges.moments.get(&node.output).map(|m| &**m);
+        let rounded = self.ranges.rounded.get(&node.output).map(|r| &**r);
         let means = self.ranges.means[node.inputs[0].0].as_deref();
         let expected = means.map(|means| expected_input(node, &shape, means));
-        let met = moments.map(|m| move |c: usize, k: usize| m.mean(c, channels).get(k).copied().unwrap_or(0.0));
+        let met = rounded.map(|r| move |c: usize, k: usize| r.moments.mean(c, channels).get(k).copied().unwrap_or(0.0));
         let mean = match (&met, &expected) {
             (Some(met), _) => Some(met as &dyn Fn(usize, usize) -> f64),
             (None, expected) => expected.as_ref().map(|f| f as &dyn Fn(usize, usize) -> f64),
@@ -335,7 +335,7 @@ impl<'a> Lower<'a> {
         let mean = mean.filter(|_| self.bias_correction);
         let source = self.source.value(weights_id).source_scale.as_ref();
         let bits = if is_named(self.int4_weights, node) { Bits::Four } else { Bits::Eight };
-        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, bits, mean, moments };
+        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, bits, mean, rounded };
         let quantized = match source {
             Some(source) => weights::adopt(&inputs, source),
             None => weights::quantize(&inputs),

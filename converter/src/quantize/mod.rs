@@ -34,7 +34,7 @@ pub use equalize::{Equalized, equalize, rescalable};
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
 pub use moments::{Moments, gather_moments};
 pub use port_types::with_port_types;
-pub use rounding::{RoundedLayer, keep_worst};
+pub use rounding::{Rounded, RoundedLayer, round_worst};
 pub use verify::verify;
 pub use width::Width;
 

@@ -9,8 +9,9 @@
 
 use super::float_nodes::{is_named, widths};
 use super::weights::{Bits, scale_of, store};
-use super::{Moments, QuantizeOptions, Ranges};
-use crate::ir::{Graph, Node, Op, ValueId};
+use super::{Moments, QuantizeError, QuantizeOptions, Ranges};
+use crate::ir::{Graph, Node, ValueId};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -130,6 +131,44 @@ impl<'a> Descent<'a> {
     }
 }
 
+/// The weights of a layer, rounded up or down for the least error of its output.
+#[derive(Clone, Debug)]
+pub struct Rounded {
+    /// What the weights meet.
+    pub moments: Arc<Moments>,
+    bits: Bits,
+    /// Per output channel.
+    scales: Vec<f32>,
+    /// In the order of the float weights.
+    stored: Vec<i8>,
+}
+
+impl Rounded {
+    fn of(weights: &[f32], bits: Bits, channels: usize, moments: Arc<Moments>) -> Self {
+        let mut rounded = Self { moments, bits, scales: Vec::new(), stored: Vec::new() };
+        let per_channel = rounded.moments.columns.max(1);
+        let channel = |(c, w): (usize, &[f32])| {
+            let scale = scale_of(w, bits);
+            (scale, if scale > 0.0 { round(w, scale, bits, rounded.moments.h(c, channels)) } else { vec![0; w.len()] })
+        };
+        let all: Vec<(f32, Vec<i8>)> = weights.par_chunks_exact(per_channel).enumerate().map(channel).collect();
+        for (scale, stored) in all {
+            rounded.scales.push(scale);
+            rounded.stored.extend(stored);
+        }
+        rounded
+    }
+
+    /// The stored weights of output channel `c` of `channels`, for `scale`: as found, unless they were for another scale.
+    pub fn channel(&self, c: usize, channels: usize, weights: &[f32], scale: f32, bits: Bits) -> Vec<i8> {
+        let found = self.stored.get(c * weights.len()..(c + 1) * weights.len());
+        match found {
+            Some(found) if bits == self.bits && self.scales.get(c) == Some(&scale) => found.to_vec(),
+            _ => round(weights, scale, bits, self.moments.h(c, channels)),
+        }
+    }
+}
+
 /// A layer whose weights are rounded up or down for the least error of its output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoundedLayer {
@@ -141,56 +180,67 @@ pub struct RoundedLayer {
     pub chosen_db: f64,
 }
 
-/// Keeps in `ranges.moments` the `count` layers that lose most by rounding to nearest, by the signal-to-noise ratio at their
-/// output, and tells what they gain. Layers that stay float are none of them.
-pub fn keep_worst(
+/// Rounds the weights of the `count` layers of `graph` that lose most by rounding to nearest, by the signal-to-noise ratio at
+/// their output, and puts them into `ranges`; tells what they gain. Layers that stay float are none of them.
+pub fn round_worst(
     graph: &Graph,
+    moments: &HashMap<ValueId, Arc<Moments>>,
     ranges: &mut Ranges,
     options: &QuantizeOptions,
     count: usize,
-) -> Result<Vec<RoundedLayer>, super::QuantizeError> {
+) -> Result<Vec<RoundedLayer>, QuantizeError> {
     let widths = widths(graph, options)?;
-    let mut scored: Vec<(f64, &Node, ValueId)> = Vec::new();
+    let mut scored: Vec<(f64, &Node)> = Vec::new();
     for (node, _) in graph.nodes.iter().zip(&widths).filter(|(_, width)| width.is_some()) {
-        let Some(moments) = ranges.moments.get(&node.output) else { continue };
-        let nearest = |w: &[f32], scale, bits, _: &[f64]| w.iter().map(|&w| store(w, scale, bits)).collect();
-        scored.push((decibel(graph, node, moments, options, &nearest), node, node.output));
+        if let Some(layer) = Layer::of(graph, node, moments, options) {
+            scored.push((layer.decibel(&|_, w, scale| w.iter().map(|&w| store(w, scale, layer.bits)).collect()), node));
+        }
     }
-    scored.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
-    scored.truncate(count);
-    let mut kept = HashMap::new();
-    let mut layers = Vec::with_capacity(scored.len());
-    for (nearest_db, node, output) in scored {
-        let moments: Arc<Moments> = ranges.moments[&output].clone();
-        let chosen_db = decibel(graph, node, &moments, options, &round);
+    scored.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.output.cmp(&b.1.output)));
+    let mut layers = Vec::new();
+    for (nearest_db, node) in scored.into_iter().take(count) {
+        let Some(layer) = Layer::of(graph, node, moments, options) else { continue };
+        let rounded = Rounded::of(layer.weights, layer.bits, layer.channels, layer.moments.clone());
+        let chosen_db = layer.decibel(&|c, w, scale| rounded.channel(c, layer.channels, w, scale, layer.bits));
         layers.push(RoundedLayer { node: node.name.clone(), nearest_db, chosen_db });
-        kept.insert(output, moments);
+        ranges.rounded.insert(node.output, Arc::new(rounded));
     }
-    ranges.moments = kept;
     Ok(layers)
 }
 
-/// Power of a layer's output over that of its error by `rounding`, in decibel.
-fn decibel(
-    graph: &Graph,
-    node: &Node,
-    moments: &Moments,
-    options: &QuantizeOptions,
-    rounding: &dyn Fn(&[f32], f32, Bits, &[f64]) -> Vec<i8>,
-) -> f64 {
-    let (Op::Conv2d { .. } | Op::FullyConnected { .. }) = node.op else { return f64::INFINITY };
-    let weights = graph.constant(node.inputs[1]).and_then(|w| w.as_f32()).unwrap_or_default();
-    let bits = if is_named(&options.int4_weights, node) { Bits::Four } else { Bits::Eight };
-    let channels = graph.value(node.inputs[1]).shape.first().copied().unwrap_or(0);
-    let (mut signal, mut noise) = (0.0, 0.0);
-    for (c, w) in weights.chunks_exact(moments.columns.max(1)).enumerate() {
-        let (scale, h) = (scale_of(w, bits), moments.h(c, channels));
-        if scale > 0.0 {
-            signal += error(&vec![0; w.len()], w, scale, h);
-            noise += error(&rounding(w, scale, bits, h), w, scale, h);
-        }
+/// A layer whose weights can be rounded either way.
+struct Layer<'a> {
+    weights: &'a [f32],
+    bits: Bits,
+    channels: usize,
+    moments: &'a Arc<Moments>,
+}
+
+impl<'a> Layer<'a> {
+    fn of(
+        graph: &'a Graph,
+        node: &Node,
+        moments: &'a HashMap<ValueId, Arc<Moments>>,
+        options: &QuantizeOptions,
+    ) -> Option<Self> {
+        let moments = moments.get(&node.output)?;
+        let bits = if is_named(&options.int4_weights, node) { Bits::Four } else { Bits::Eight };
+        let weights = graph.value(*node.inputs.get(1)?);
+        Some(Self { weights: weights.constant.as_ref()?.as_f32()?, bits, channels: *weights.shape.first()?, moments })
     }
-    if noise > 0.0 { 10.0 * (signal / noise).log10() } else { f64::INFINITY }
+
+    /// Power of the output over that of its error by a rounding of each channel, in decibel.
+    fn decibel(&self, rounding: &dyn Fn(usize, &[f32], f32) -> Vec<i8>) -> f64 {
+        let (mut signal, mut noise) = (0.0, 0.0);
+        for (c, w) in self.weights.chunks_exact(self.moments.columns.max(1)).enumerate() {
+            let (scale, h) = (scale_of(w, self.bits), self.moments.h(c, self.channels));
+            if scale > 0.0 {
+                signal += error(&vec![0; w.len()], w, scale, h);
+                noise += error(&rounding(c, w, scale), w, scale, h);
+            }
+        }
+        if noise > 0.0 { 10.0 * (signal / noise).log10() } else { f64::INFINITY }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! int8 weights and int32 biases.
 
-use super::{Moments, Quantization, Width, rounding};
+use super::{Quantization, Rounded, Width};
 use crate::ir::SourceScale;
 
 /// Largest stored int8 weight: symmetric, so that negation cannot overflow.
@@ -68,8 +68,8 @@ pub struct Inputs<'a> {
     pub bits: Bits,
     /// Expected input for weight `k` of channel `c`, for bias correction.
     pub mean: Option<&'a dyn Fn(usize, usize) -> f64>,
-    /// What the weights meet, to round them for the least error of the output; `None` rounds to nearest.
-    pub moments: Option<&'a Moments>,
+    /// The weights rounded for the least error of the output; `None` rounds to nearest.
+    pub rounded: Option<&'a Rounded>,
 }
 
 /// Quantizes one output channel after the other. Fails with a reason if no scale can represent a channel.
@@ -145,8 +145,8 @@ fn channel(input: &Inputs, c: usize, weights: &[f32], bias: f64) -> Result<(f32,
     let floor = (SMALLEST_MULTIPLIER * y_scale / x_scale).max(bias.abs() / x_scale / f64::from(1 << 30));
     let mut scale = search(weights, input.bits).max(floor).max(f64::from(f32::MIN_POSITIVE)) as f32;
     loop {
-        let stored: Vec<i8> = match input.moments.filter(|m| m.columns == weights.len()) {
-            Some(moments) => rounding::round(weights, scale, input.bits, moments.h(c, input.channels)),
+        let stored: Vec<i8> = match input.rounded.filter(|r| r.moments.columns == weights.len()) {
+            Some(rounded) => rounded.channel(c, input.channels, weights, scale, input.bits),
             None => weights.iter().map(|&w| store(w, scale, input.bits)).collect(),
         };
         let error: f64 = match input.mean {
@@ -227,7 +227,7 @@ mod tests {
             width: Width::I8,
             bits: Bits::Eight,
             mean: None,
-            moments: None,
+            rounded: None,
         })
         .unwrap()
     }
@@ -253,7 +253,7 @@ mod tests {
             width: Width::I8,
             bits: Bits::Four,
             mean: None,
-            moments: None,
+            rounded: None,
         };
         assert_eq!(quantize(&inputs).unwrap().weights, [7, -7, 3, 0, 0]);
     }
@@ -294,7 +294,7 @@ mod tests {
             width: Width::I8,
             bits: Bits::Eight,
             mean: None,
-            moments: None,
+            rounded: None,
         };
         assert!(quantize(&with(&[1.0, f32::NAN])).unwrap_err().starts_with("a weight or bias is NaN"));
         assert!(quantize(&with(&[1.0, 1.0])).unwrap_err().contains("--float-nodes"));
@@ -314,7 +314,7 @@ mod tests {
             width: Width::I8,
             bits: Bits::Eight,
             mean: Some(&mean),
-            moments: None,
+            rounded: None,
         })
         .unwrap();
         let sum: f64 = (0..3).map(|k| f64::from(w.weights[k]) * f64::from(w.scales[0]) * mean(0, k)).sum();
