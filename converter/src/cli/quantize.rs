@@ -20,7 +20,7 @@ pub(super) struct Args {
     auto: bool,
     /// Percentage points of top-1 accuracy that may be lost against float; without labels, of samples with another class
     /// than in float.
-    #[arg(long, value_name = "POINTS", default_value_t = 0.5, requires = "auto", value_parser = parse_points)]
+    #[arg(long, value_name = "POINTS", default_value_t = 0.5, requires = "auto", allow_negative_numbers = true, value_parser = parse_points)]
     max_drop: f64,
     #[command(flatten)]
     convert: convert_args::Args,
