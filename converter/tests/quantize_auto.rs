@@ -240,6 +240,30 @@ fn one_set_is_halved_and_what_is_not_reached_is_said_and_written() {
 }
 
 #[test]
+fn equalized_files_are_compared_up_to_a_factor_per_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, out) = (folder.path().join("plain.mote"), folder.path().join("net.mote"));
+    let (train, test) = (digits("train.csv").display().to_string(), digits("test.csv").display().to_string());
+    let data = ["--scale", "1/16", "--calibrate", &train, "--adaround", "2", "--json", "-o"];
+    let run = mote(&[&data[..], &[&out.display().to_string(), "--equalize"]].concat()).success();
+    let improved = json(&run)["improved"].clone();
+    assert!(improved["equalized"][0]["spread"].as_f64().unwrap() > 1.5, "{improved}");
+    assert_eq!(improved["rounded"].as_array().unwrap().len(), 2);
+    mote(&[&data[..], &[&plain.display().to_string()]].concat()).success();
+    let model = digits("model.onnx").display().to_string();
+    let layers = |file: &Path| -> Vec<f64> {
+        let file = file.display().to_string();
+        let args = ["compare", &model, &file, "--data", &test, "--json"];
+        let run = Command::new(env!("CARGO_BIN_EXE_mote")).args(args).assert().success();
+        json(&run)["layers"].as_array().unwrap().iter().map(|l| l["sqnr_db"].as_f64().unwrap()).collect()
+    };
+    let (before, after) = (layers(&plain), layers(&out));
+    println!("plain {before:.1?}\nequalized {after:.1?}");
+    assert_eq!(before.len(), after.len());
+    assert!(before.iter().zip(&after).all(|(before, after)| (before - after).abs() < 6.0), "{before:?} {after:?}");
+}
+
+#[test]
 fn what_cannot_be_searched_is_refused() {
     let train = digits("train.csv").display().to_string();
     for (args, words) in [

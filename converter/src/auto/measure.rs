@@ -10,7 +10,7 @@ use crate::validate::evaluate::{Evaluation, Outputs, run_float, run_stored};
 use crate::validate::{LayerError, LayersError, Session, compare_file};
 
 /// Calibration samples on which the output is compared, …
-const OUTPUT_SAMPLES: usize = 64;
+const OUTPUT_SAMPLES: usize = 32;
 /// … and on which every layer is.
 const LAYER_SAMPLES: usize = 16;
 

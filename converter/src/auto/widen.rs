@@ -10,7 +10,7 @@ use crate::quantize::{QuantizeOptions, Ranges, quantize};
 use std::collections::{BTreeSet, HashMap};
 
 /// Layers that are tried, of those below the floor.
-const MOST_TRIED: usize = 48;
+const MOST_TRIED: usize = 32;
 
 /// A layer around which activations became wider.
 #[derive(Clone, Debug, PartialEq)]

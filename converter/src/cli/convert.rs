@@ -210,6 +210,9 @@ impl<'a> Events<'a> {
         if let Some((_, bar)) = &self.bar {
             bar.set(done);
         }
+        if done >= total {
+            self.bar = None;
+        }
     }
 
     pub fn show(&mut self, event: Event) {

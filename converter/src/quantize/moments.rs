@@ -271,6 +271,20 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let mut net = Net::new();
+        let x = net.input(&[1, 9, 9, 5]);
+        let y = net.conv(x, 4, 3, same(3), 1);
+        net.output(y);
+        let samples = samples(&net.graph, 20);
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| gather_moments(&net.graph, &samples, true, &mut |_| {}).unwrap()[&y].h(0, 4).to_vec())
+        };
+        assert_eq!(with(1), with(3));
+    }
+
+    #[test]
     fn a_constant_input_has_no_covariance() {
         let mut net = Net::new();
         let x = net.input(&[1, 4]);
