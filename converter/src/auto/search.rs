@@ -1,11 +1,11 @@
 //! The least that keeps a network accurate.
 
-use super::widen::{Into, add, by_gain};
+use super::widen::{Into, add, before_outputs, by_gain};
 use super::{Improved, Layers, Probe, Widened, Working};
 use crate::data::{DataError, Dataset};
 use crate::import::{self, SourceInfo};
 use crate::ir::Graph;
-use crate::quantize::{Method, QuantizeOptions, Ranges, Width, quantize};
+use crate::quantize::{Method, PortType, QuantizeOptions, Ranges, Width, quantize};
 use crate::validate::accuracy::{Confusion, class_count};
 use crate::validate::evaluate::{EvaluateError, Evaluation, Outputs, run_float, run_stored};
 use crate::validate::{LayersError, Session};
@@ -261,10 +261,20 @@ impl<'a> Search<'a> {
         Ok(held)
     }
 
-    /// Layers below the floor, those that gain most first: one, then two more, four more, and so on. Then, for int16, all nodes;
+    /// For int16, the output. Layers below the floor, those that gain most first: one, then two more, four more, and so on. Then, for int16, all nodes;
     /// and last inputs and outputs too.
     fn widen(&mut self, working: &Working, way: &mut Way, into: Into) -> Result<bool, BuildError> {
         (self.events)(AutoEvent::Trying(into.name()));
+        if into == Into::Int16 {
+            // Scores that int8 makes equal cost a class each, and the output is small.
+            let mut options = way.options.clone();
+            options.outputs = PortType::F32;
+            add(&mut options.int16_nodes, &before_outputs(working.graph()));
+            let changed = "last layer, output in float32".to_string();
+            if self.wider(working, way, into, (options, Vec::new(), changed))? {
+                return Ok(true);
+            }
+        }
         let floor = self.auto.floor_db;
         let graph = working.graph();
         let mut open = by_gain(&self.probe, graph, &way.ranges, &way.options, &way.layers, floor, into);

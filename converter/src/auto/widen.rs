@@ -146,6 +146,20 @@ fn around(graph: &Graph, node: usize) -> BTreeSet<String> {
     names
 }
 
+/// The names of the nodes that compute the outputs, and of those that only move their elements.
+pub(super) fn before_outputs(graph: &Graph) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut open: Vec<_> = graph.outputs.iter().map(|port| port.value).collect();
+    while let Some(value) = open.pop() {
+        let Some((_, node)) = graph.producing_node(value) else { continue };
+        add(&mut names, std::slice::from_ref(&node.name));
+        if moves(&node.op) {
+            open.extend(&node.inputs);
+        }
+    }
+    names
+}
+
 fn moves(op: &Op) -> bool {
     matches!(
         op,
