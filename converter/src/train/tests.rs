@@ -66,6 +66,11 @@ fn try_run(
         data: &samples,
         validation: validation.as_ref(),
         background: &[0.0],
+        teacher: None,
+        sparsity: None,
+        keep_zeros: false,
+        quantize: None,
+        calibrate: crate::quantize::CalibrateOptions::default(),
         identity: ["recipe".into(), "data".into()],
         resume,
     };
