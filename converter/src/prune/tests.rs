@@ -35,10 +35,10 @@ fn samples(graph: &Graph, n: usize) -> Vec<Vec<Tensor>> {
 const RESIDUAL: &str = "
   { op = 'conv2d', name = 'first', filters = 8, kernel = 3, padding = 'same', bias = false },
   { op = 'batch_norm', name = 'norm' },
-  { op = 'activation', name = 'relu', function = 'relu' },
+  { op = 'activation', function = 'relu' },
   { op = 'depthwise_conv2d', name = 'depthwise', kernel = 3, padding = 'same', multiplier = 2 },
   { op = 'conv2d', name = 'back', filters = 8, kernel = 1 },
-  { op = 'add', name = 'sum', with = 'relu' },
+  { op = 'add', with = 'activation_1' },
   { op = 'max_pool2d', kernel = 2 },
   { op = 'conv2d', name = 'second', filters = 12, kernel = 3, activation = 'relu' },
   { op = 'flatten' },

@@ -20,6 +20,8 @@ mod state_dict;
 mod teacher;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_compress;
 mod trainer;
 
 pub use checkpoint::{Epoch, belongs};

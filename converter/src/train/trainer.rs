@@ -104,6 +104,15 @@ impl Batch {
     }
 }
 
+/// A pass over the graph that gradients can be asked of.
+struct Recorded {
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests compare them with the device's"))]
+    scores: Burn<2>,
+    tally: Tally,
+    loss: Burn<1>,
+    statistics: Vec<Statistics>,
+}
+
 /// Gradients of all parameters, summed over batches.
 #[derive(Default)]
 pub(super) struct Gradients(Vec<Option<Full>>);
@@ -277,7 +286,7 @@ impl<'a> Trainer<'a> {
         if let Some(leaves) = leaves {
             leaves.into_iter().for_each(|(value, leaf)| self.executor.constants_mut()[value] = Some(leaf));
         }
-        let (tally, loss, statistics) = recorded?;
+        let Recorded { tally, loss, statistics, .. } = recorded?;
         if !tally.loss.is_finite() {
             return Ok(tally);
         }
@@ -294,7 +303,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Loss of a batch, recorded.
-    fn forward(&mut self, batch: &Batch) -> Result<(Tally, Burn<1>, Vec<Statistics>), TrainError> {
+    fn forward(&mut self, batch: &Batch) -> Result<Recorded, TrainError> {
         let (seed, step) = (self.training.seed, self.step);
         let mut drawn = 0;
         let mut random = |n: usize| {
@@ -323,7 +332,18 @@ impl<'a> Trainer<'a> {
             loss = teacher.join(loss, y.clone(), batch, &seen, &recording)?;
         }
         let tally = tally(self.training.loss, &y, &loss, batch);
-        Ok((tally, loss, statistics))
+        Ok(Recorded { scores: y, tally, loss, statistics })
+    }
+
+    /// The scores that training sees for a batch, one row a sample.
+    #[cfg(test)]
+    pub fn scores(&mut self, batch: &Batch) -> Result<Vec<f32>, TrainError> {
+        let leaves = self.round_weights()?;
+        let recorded = self.forward(batch)?;
+        for (value, leaf) in leaves.into_iter().flatten() {
+            self.executor.constants_mut()[value] = Some(leaf);
+        }
+        Ok(recorded.scores.try_to_vec_as::<f32>().unwrap_or_default())
     }
 
     /// If training rounds, puts what the integer weights stand for in the place of the weights, with their gradients; gives
