@@ -23,6 +23,7 @@ mod inspect;
 mod model_file;
 mod out;
 mod progress;
+mod prune;
 mod run;
 mod run_raw;
 mod table;
@@ -71,6 +72,7 @@ enum Command {
     Check(check::Args),
     Bench(bench::Args),
     Train(train::Args),
+    Prune(prune::Args),
     Completions(completions::Args),
 }
 
@@ -103,6 +105,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Check(args) => check::run(args, &progress),
         Command::Bench(args) => bench::run(args, &progress),
         Command::Train(args) => train::run(args, &progress),
+        Command::Prune(args) => prune::run(args, &progress),
         Command::Completions(args) => completions::run(args),
     }
 }

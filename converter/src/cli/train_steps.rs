@@ -7,8 +7,8 @@ use super::table::{Table, count, facts, percent};
 use super::train::Files;
 use super::train_setup::Setup;
 use super::whole_file::write_whole;
+use crate::ir::Graph;
 use crate::ir::io::{self, Floats};
-use crate::ir::{Graph, Tensor};
 use crate::prune::channels::{self, Narrowed};
 use crate::train::{self, Epoch, Event, Job, Network, Outcome, Step, TrainError, Training};
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,7 @@ impl Steps<'_> {
             };
             network.graph = outcome.graph;
             keep_zeros |= step.is_some_and(|s| s.weights.is_some());
-            let (parameters, zeros) = parameters(&network.graph);
+            let (parameters, zeros) = network.graph.parameters();
             let done = Done {
                 name: name.into(),
                 best_epoch: outcome.best_epoch,
@@ -195,7 +195,7 @@ impl Steps<'_> {
                     let samples = |s: &train::Samples| count(s.len() as u64);
                     let validation = setup.validation.as_ref().map_or_else(|| "none".into(), samples);
                     let start = if done > 0 { format!(", going on after epoch {done}") } else { String::new() };
-                    let (all, _) = parameters(&network.graph);
+                    let (all, _) = network.graph.parameters();
                     self.say(facts(&[
                         ("network", format!("{} of {} parameters trained", count(elements as u64), count(all))),
                         ("data", format!("{} samples, validation {validation}{start}", samples(&setup.data))),
@@ -259,16 +259,6 @@ fn metrics(before: &[Done], history: &[Epoch]) -> String {
 fn in_a_row(before: &[Done], history: &[Epoch]) -> Vec<Epoch> {
     let all = before.iter().flat_map(|step| &step.history).chain(history);
     all.enumerate().map(|(at, epoch)| Epoch { epoch: at + 1, ..epoch.clone() }).collect()
-}
-
-/// Elements of all constants of layers, and how many of them are zero.
-fn parameters(graph: &Graph) -> (u64, u64) {
-    let read = |id: &crate::ir::ValueId| graph.nodes.iter().any(|n| n.inputs.contains(id));
-    let ids = (0..graph.values.len()).map(crate::ir::ValueId).filter(read);
-    let all = ids.filter_map(|id| graph.constant(id).and_then(Tensor::as_f32));
-    all.fold((0, 0), |(n, zeros), data| {
-        (n + data.len() as u64, zeros + data.iter().filter(|w| **w == 0.0).count() as u64)
-    })
 }
 
 fn narrowed_table(narrowed: &[Narrowed]) -> Table {

@@ -162,4 +162,15 @@ impl Graph {
             _ => 0,
         }
     }
+
+    /// Elements of all float constants that nodes read, and how many of them are zero.
+    pub fn parameters(&self) -> (u64, u64) {
+        let mut read: Vec<ValueId> = self.nodes.iter().flat_map(|n| n.inputs.iter().copied()).collect();
+        read.sort_unstable();
+        read.dedup();
+        let all = read.into_iter().filter_map(|id| self.constant(id)?.as_f32());
+        all.fold((0, 0), |(n, zeros), data| {
+            (n + data.len() as u64, zeros + data.iter().filter(|w| **w == 0.0).count() as u64)
+        })
+    }
 }

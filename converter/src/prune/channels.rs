@@ -37,6 +37,12 @@ fn four() -> usize {
     4
 }
 
+impl Default for Channels {
+    fn default() -> Self {
+        Self { macs: 0.5, keep: eighth(), multiple: four(), skip: Vec::new() }
+    }
+}
+
 impl Channels {
     /// Refuses what makes no sense.
     pub fn check(&self) -> Result<(), PruneError> {

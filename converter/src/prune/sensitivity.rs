@@ -1,9 +1,9 @@
 //! How much each layer minds being pruned, without training in between.
 
 use super::channels::narrow_one;
-use super::weights::{Layer, Pattern, Scope, masks};
+use super::weights::{Pattern, Scope, Sparsity, layers, prune};
 use super::{PruneError, coupling::Coupling};
-use crate::ir::{Graph, Op, Tensor};
+use crate::ir::{Graph, Tensor};
 use serde::Serialize;
 
 /// What is taken from a layer.
@@ -50,7 +50,7 @@ pub fn scan<E: From<PruneError>>(
         let weights = graph.value(node.inputs[1]).elements();
         for &share in shares {
             let pruned = match what {
-                What::Weights(pattern) => Some(zeroed(graph, at, pattern, share)),
+                What::Weights(pattern) => Some(zeroed(graph, &node.name, pattern, share)?),
                 What::Channels => narrow_one(graph, samples, &node.name, share)?,
             };
             if let Some(pruned) = pruned {
@@ -64,25 +64,16 @@ pub fn scan<E: From<PruneError>>(
 
 fn takes_part(graph: &Graph, at: usize, what: What) -> bool {
     let node = &graph.nodes[at];
-    let has_weights = matches!(node.op, Op::Conv2d { groups: 1, .. } | Op::FullyConnected { .. })
-        && node.inputs.get(1).is_some_and(|w| graph.constant(*w).is_some());
     let free = || {
         let coupling = Coupling::of(graph);
         coupling.of[node.output.0].iter().any(|class| !coupling.pinned[*class])
     };
-    has_weights && (what != What::Channels || free())
+    layers(graph).iter().any(|layer| layer.1 == node.name) && (what != What::Channels || free())
 }
 
 /// The graph with zeros in the weights of one layer.
-fn zeroed(graph: &Graph, at: usize, pattern: Pattern, share: f64) -> Graph {
-    let mut pruned = graph.clone();
-    let id = graph.nodes[at].inputs[1];
-    let shape = &graph.value(id).shape;
-    if let Some(data) = graph.constant(id).and_then(Tensor::as_f32) {
-        let row = shape.iter().skip(1).product();
-        let mask = masks(&[Layer { weights: data, row }], pattern, Scope::Layer, share).remove(0);
-        let zeroed = data.iter().zip(mask).map(|(&w, keep)| if keep { w } else { 0.0 }).collect();
-        pruned.values[id.0].constant = Some(Tensor::f32(shape.clone(), zeroed));
-    }
-    pruned
+fn zeroed(graph: &Graph, node: &str, pattern: Pattern, share: f64) -> Result<Graph, PruneError> {
+    let others = layers(graph).into_iter().map(|layer| layer.1).filter(|name| name != node).collect();
+    let sparsity = if matches!(pattern, Pattern::OutOf { .. }) { None } else { Some(share) };
+    prune(graph, &Sparsity { sparsity, pattern, scope: Scope::Layer, ramp: 0.0, skip: others })
 }

@@ -1,6 +1,9 @@
 //! Single weights and blocks of them: masks by magnitude.
 
 use super::PruneError;
+use super::energy::mixes;
+use crate::ir::{Graph, Tensor, ValueId};
+use crate::pattern::fits;
 use serde::Deserialize;
 
 /// What is left out together. Rows are what one output is computed from: kernel row, kernel column, input channel.
@@ -103,6 +106,49 @@ impl Sparsity {
         let progress = if length > 0.0 { (done as f64 / length).min(1.0) } else { 1.0 };
         self.sparsity.unwrap_or(1.0) * (1.0 - (1.0 - progress).powi(3))
     }
+}
+
+/// Weights that may become zero: their value, the name of the node, and the length of a row.
+pub type Prunable = (ValueId, String, usize);
+
+/// The layers of a graph whose weights may become zero: convolutions but depthwise ones, and fully connected layers.
+pub fn layers(graph: &Graph) -> Vec<Prunable> {
+    let mut layers: Vec<Prunable> = Vec::new();
+    for node in graph.nodes.iter().filter(|n| mixes(&n.op)) {
+        let Some(&id) = node.inputs.get(1) else { continue };
+        if graph.constant(id).is_some_and(|c| c.as_f32().is_some()) && !layers.iter().any(|l| l.0 == id) {
+            let row = graph.value(id).shape.iter().skip(1).product::<usize>().max(1);
+            layers.push((id, node.name.clone(), row));
+        }
+    }
+    layers
+}
+
+/// Those that no pattern of `skip` names; each must name one.
+pub fn without_skipped(mut layers: Vec<Prunable>, skip: &[String]) -> Result<Vec<Prunable>, PruneError> {
+    for pattern in skip {
+        if !layers.iter().any(|(_, name, _)| fits(pattern, name)) {
+            let names: Vec<&str> = layers.iter().map(|l| l.1.as_str()).collect();
+            return Err(PruneError::Skip { pattern: pattern.clone(), names: names.join(", ") });
+        }
+    }
+    layers.retain(|(_, name, _)| !skip.iter().any(|pattern| fits(pattern, name)));
+    if layers.is_empty() { Err(PruneError::NothingToPrune { what: "weights" }) } else { Ok(layers) }
+}
+
+/// The graph with all zeros at once.
+pub fn prune(graph: &Graph, options: &Sparsity) -> Result<Graph, PruneError> {
+    options.check()?;
+    let layers = without_skipped(layers(graph), &options.skip)?;
+    let data = |layer: &Prunable| graph.constant(layer.0).and_then(Tensor::as_f32).unwrap_or_default();
+    let slices: Vec<Layer> = layers.iter().map(|layer| Layer { weights: data(layer), row: layer.2 }).collect();
+    let masks = masks(&slices, options.pattern, options.scope, options.sparsity.unwrap_or(0.0));
+    let mut pruned = graph.clone();
+    for (layer, mask) in layers.iter().zip(masks) {
+        let kept = data(layer).iter().zip(mask).map(|(&w, keep)| if keep { w } else { 0.0 }).collect();
+        pruned.values[layer.0.0].constant = Some(Tensor::f32(graph.value(layer.0).shape.clone(), kept));
+    }
+    Ok(pruned)
 }
 
 /// The weights of a layer; `row` of them belong to one output.

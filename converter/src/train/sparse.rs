@@ -3,9 +3,8 @@
 use super::TrainError;
 use super::trainer::Trainer;
 use crate::execute::{Array, Precision, RANK, Target};
-use crate::pattern::fits;
-use crate::prune::PruneError;
-use crate::prune::weights::{Layer, Sparsity, masks};
+use crate::ir::ValueId;
+use crate::prune::weights::{Layer, Sparsity, masks, without_skipped};
 use burn_tensor::Tensor;
 use std::collections::HashMap;
 
@@ -14,11 +13,11 @@ const UPDATES: u64 = 20;
 
 /// Per value, 1 where a weight may be something else than 0.
 #[derive(Clone, Default)]
-pub(super) struct Sparse(HashMap<usize, Tensor<RANK>>);
+pub(super) struct Sparse(HashMap<ValueId, Tensor<RANK>>);
 
 impl Sparse {
     /// The mask of a value, if it has one.
-    pub fn mask(&self, value: usize) -> Option<Tensor<RANK>> {
+    pub fn mask(&self, value: ValueId) -> Option<Tensor<RANK>> {
         self.0.get(&value).cloned()
     }
 
@@ -29,7 +28,7 @@ impl Sparse {
             let mask: Vec<f32> = trainer.elements(value).iter().map(|&w| f32::from(w != 0.0)).collect();
             if mask.contains(&0.0) {
                 let target = Target::accelerator(Precision::Single);
-                masks.insert(value, Array::new(mask, &trainer.shape(value), &target).full());
+                masks.insert(value, Array::new(mask, trainer.shape(value), &target).full());
             }
         }
         Self(masks)
@@ -49,17 +48,7 @@ impl Trainer<'_> {
         if self.step > length || (self.step % every != 0 && self.step != length) {
             return Ok(());
         }
-        let mut layers = self.sparse_layers();
-        for pattern in &settings.skip {
-            if !layers.iter().any(|(_, name, _)| fits(pattern, name)) {
-                let names: Vec<&str> = layers.iter().map(|l| l.1.as_str()).collect();
-                return Err(PruneError::Skip { pattern: pattern.clone(), names: names.join(", ") }.into());
-            }
-        }
-        layers.retain(|(_, name, _)| !settings.skip.iter().any(|pattern| fits(pattern, name)));
-        if layers.is_empty() {
-            return Err(PruneError::NothingToPrune { what: "weights" }.into());
-        }
+        let layers = without_skipped(self.sparse_layers(), &settings.skip)?;
         let elements: Vec<Vec<f32>> = layers.iter().map(|l| self.elements(l.0)).collect();
         let slices: Vec<Layer> = layers.iter().zip(&elements).map(|(l, weights)| Layer { weights, row: l.2 }).collect();
         let chosen = masks(&slices, settings.pattern, settings.scope, settings.at(self.step, steps));

@@ -17,6 +17,7 @@ use crate::ir::io::Floats;
 use crate::ir::{Graph, Op, Tensor, ValueId};
 use crate::passes::{FuseActivations, Pass};
 use crate::pattern::fits;
+use crate::prune::weights::{Prunable, layers};
 use crate::validate::accuracy::predicted_class;
 use burn_tensor::Tensor as Burn;
 
@@ -218,17 +219,10 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// The weights that can be sparse, with their names and the lengths of their rows.
-    pub fn sparse_layers(&self) -> Vec<(usize, String, usize)> {
-        let mut layers = Vec::new();
-        for node in self.graph.nodes.iter().filter(|n| prunable(&n.op)) {
-            let Some(&id) = node.inputs.get(1) else { continue };
-            if self.parameters.iter().any(|p| p.value == id) && !layers.iter().any(|l: &(usize, _, _)| l.0 == id.0) {
-                let row = self.graph.value(id).shape.iter().skip(1).product::<usize>().max(1);
-                layers.push((id.0, node.name.clone(), row));
-            }
-        }
-        layers
+    /// The weights that can be sparse.
+    pub fn sparse_layers(&self) -> Vec<Prunable> {
+        let trained = |layer: &Prunable| self.parameters.iter().any(|p| p.value == layer.0);
+        layers(&self.graph).into_iter().filter(trained).collect()
     }
 
     /// From now on, weights stay zero where these say so.
@@ -238,21 +232,21 @@ impl<'a> Trainer<'a> {
     }
 
     /// Shape of a constant.
-    pub fn shape(&self, value: usize) -> Vec<usize> {
-        self.graph.value(ValueId(value)).shape.clone()
+    pub fn shape(&self, value: ValueId) -> &[usize] {
+        &self.graph.value(value).shape
     }
 
     /// Present elements of a constant.
-    pub fn elements(&mut self, value: usize) -> Vec<f32> {
-        self.executor.constants_mut()[value].as_ref().map(Array::to_vec).unwrap_or_default()
+    pub fn elements(&mut self, value: ValueId) -> Vec<f32> {
+        self.executor.constants_mut()[value.0].as_ref().map(Array::to_vec).unwrap_or_default()
     }
 
     /// Makes weights zero.
-    pub fn zero(&mut self, value: usize, keep: &[bool]) {
+    pub fn zero(&mut self, value: ValueId, keep: &[bool]) {
         let data = self.elements(value).iter().zip(keep).map(|(&w, keep)| if *keep { w } else { 0.0 }).collect();
         let recording = self.executor.target().clone();
-        let array = Array::new(data, &self.graph.value(ValueId(value)).shape, &recording);
-        self.executor.constants_mut()[value] = Some(array.as_parameter());
+        let array = Array::new(data, self.shape(value), &recording);
+        self.executor.constants_mut()[value.0] = Some(array.as_parameter());
         self.integer = None;
     }
 
@@ -411,7 +405,7 @@ impl<'a> Trainer<'a> {
             let new = old
                 .without_record()
                 .map(|weight| self.training.optimizer.step(weight, gradient, moments, rate, self.step, penalties));
-            let new = match self.sparse.mask(parameter.value.0) {
+            let new = match self.sparse.mask(parameter.value) {
                 Some(mask) => new.map(|weight| weight.mul(mask)),
                 None => new,
             };
@@ -509,11 +503,6 @@ impl<'a> Trainer<'a> {
         }
         self.integer = None;
     }
-}
-
-/// Layers whose weights may become zero: not depthwise ones, which have few.
-fn prunable(op: &Op) -> bool {
-    matches!(op, Op::Conv2d { groups: 1, .. } | Op::FullyConnected { .. })
 }
 
 /// The graph up to the scores that the loss takes: logits, where probabilities follow from them.
