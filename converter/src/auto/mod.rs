@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | method of choosing ranges | `quantize/choose.rs` | steps where values are | nothing |
 //! | cross-layer equalization | `quantize/equalize.rs` | steps for small channels | nothing |
-//! | rounding up or down | `quantize/rounding.rs` | accuracy of weights, above all of 4 bits | time to convert |
+//! | rounding up or down | `quantize/adaround.rs` | accuracy of weights, above all of 4 bits | time to convert |
 //! | int16 activations around a layer | `widen.rs` | 256 times as many steps | RAM and time on the device |
 //! | float32 around a layer | `widen.rs` | everything | more RAM and time, flash for the weights |
 //!

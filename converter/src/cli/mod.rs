@@ -24,6 +24,7 @@ mod inspect;
 mod model_file;
 mod out;
 mod progress;
+mod prune;
 mod quantize;
 mod quantize_report;
 mod run;
@@ -31,6 +32,7 @@ mod run_raw;
 mod table;
 mod train;
 mod train_setup;
+mod train_steps;
 mod whole_file;
 
 pub use diagnostics::{Hinted, report_error};
@@ -77,6 +79,7 @@ enum Command {
     Check(check::Args),
     Bench(bench::Args),
     Train(train::Args),
+    Prune(prune::Args),
     Completions(completions::Args),
 }
 
@@ -110,6 +113,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Check(args) => check::run(args, &progress),
         Command::Bench(args) => bench::run(args, &progress),
         Command::Train(args) => train::run(args, &progress),
+        Command::Prune(args) => prune::run(args, &progress),
         Command::Completions(args) => completions::run(args),
     }
 }

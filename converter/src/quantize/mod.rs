@@ -7,6 +7,7 @@
 //! Two things are done before that where they are asked for: [`equalize()`] evens out the channels of the float network, and
 //! [`gather_moments`] watches the inputs of layers, so that their weights are rounded for the least error of the output.
 
+mod adaround;
 mod adopt;
 mod calibrate;
 mod choose;
@@ -19,13 +20,14 @@ mod lower;
 mod moments;
 mod params;
 mod port_types;
-mod rounding;
+mod roundings;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod weights;
 mod width;
 
+pub use adaround::{Rounded, RoundedLayer, round_worst};
 pub use adopt::adopt;
 pub use calibrate::{CalibrateOptions, Observed, Ranges, calibrate, observe};
 pub use choose::{Method, Range};
@@ -34,7 +36,7 @@ pub use equalize::{Equalized, equalize, rescalable};
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
 pub use moments::{Moments, gather_moments};
 pub use port_types::with_port_types;
-pub use rounding::{Rounded, RoundedLayer, round_worst};
+pub use roundings::{stored, stored_constants, with_roundings, with_stored_weights};
 pub use verify::verify;
 pub use width::Width;
 

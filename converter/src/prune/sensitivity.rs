@@ -1,0 +1,79 @@
+//! How much each layer minds being pruned, without training in between.
+
+use super::channels::narrow_one;
+use super::weights::{Pattern, Scope, Sparsity, layers, prune};
+use super::{PruneError, coupling::Coupling};
+use crate::ir::{Graph, Tensor};
+use serde::Serialize;
+
+/// What is taken from a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Weights, in this pattern.
+    Weights(Pattern),
+    /// Channels of its output.
+    Channels,
+}
+
+/// One layer pruned alone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trial {
+    /// Name of the node.
+    pub node: String,
+    /// Weights of the layer.
+    pub weights: usize,
+    /// Share that was taken, 0 to below 1.
+    pub share: f64,
+    /// What `measure` said.
+    pub accuracy: f64,
+}
+
+/// Prunes every layer by itself by each of `shares` and asks `measure` for the accuracy. `samples` tell how much channels
+/// contribute. `progress` gets trials done and in all.
+pub fn scan<E: From<PruneError>>(
+    graph: &Graph,
+    what: What,
+    shares: &[f64],
+    samples: &[Vec<Tensor>],
+    measure: &mut dyn FnMut(&Graph) -> Result<f64, E>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Trial>, E> {
+    let layers: Vec<usize> = (0..graph.nodes.len()).filter(|&at| takes_part(graph, at, what)).collect();
+    if layers.is_empty() {
+        let what = if what == What::Channels { "channels" } else { "weights" };
+        return Err(PruneError::NothingToPrune { what }.into());
+    }
+    let mut trials = Vec::with_capacity(layers.len() * shares.len());
+    let total = layers.len() * shares.len();
+    for &at in &layers {
+        let node = &graph.nodes[at];
+        let weights = graph.value(node.inputs[1]).elements();
+        for &share in shares {
+            let pruned = match what {
+                What::Weights(pattern) => Some(zeroed(graph, &node.name, pattern, share)?),
+                What::Channels => narrow_one(graph, samples, &node.name, share)?,
+            };
+            if let Some(pruned) = pruned {
+                trials.push(Trial { node: node.name.clone(), weights, share, accuracy: measure(&pruned)? });
+            }
+            progress(trials.len(), total);
+        }
+    }
+    Ok(trials)
+}
+
+fn takes_part(graph: &Graph, at: usize, what: What) -> bool {
+    let node = &graph.nodes[at];
+    let free = || {
+        let coupling = Coupling::of(graph);
+        coupling.of[node.output.0].iter().any(|class| !coupling.pinned[*class])
+    };
+    layers(graph).iter().any(|layer| layer.1 == node.name) && (what != What::Channels || free())
+}
+
+/// The graph with zeros in the weights of one layer.
+fn zeroed(graph: &Graph, node: &str, pattern: Pattern, share: f64) -> Result<Graph, PruneError> {
+    let others = layers(graph).into_iter().map(|layer| layer.1).filter(|name| name != node).collect();
+    let sparsity = if matches!(pattern, Pattern::OutOf { .. }) { None } else { Some(share) };
+    prune(graph, &Sparsity { sparsity, pattern, scope: Scope::Layer, ramp: 0.0, skip: others })
+}
