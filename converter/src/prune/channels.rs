@@ -198,7 +198,10 @@ impl<'g> State<'g> {
         let total = self.total();
         for family in self.families.values() {
             let left: Vec<usize> = family.classes.iter().copied().filter(|class| !self.gone[*class]).collect();
-            let take = if left.len() % multiple == 0 { multiple } else { left.len() % multiple };
+            let take = match left.len() % multiple {
+                0 => multiple,
+                rest => rest,
+            };
             if left.len() < least(family.classes.len()).saturating_add(take) {
                 continue;
             }
