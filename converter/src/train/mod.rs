@@ -13,6 +13,7 @@ mod layers;
 mod loss;
 mod network;
 mod optimizer;
+mod pytorch;
 mod random;
 mod run;
 mod samples;
