@@ -93,7 +93,7 @@ pub(super) struct Lower<'a> {
     /// Per source value, its quantization wherever it is stored in a width.
     parameters: PerWidth<Vec<Option<Quantization>>>,
     bias_correction: bool,
-    int4_weights: &'a [String],
+    pub int4_weights: &'a [String],
     pub out: Graph,
     pub quantization: Vec<Option<Quantization>>,
     /// Per source value, its form in `out`.
