@@ -1,9 +1,8 @@
 //! Convolutions: `conv2d` for any number of groups, `depthwise_conv2d` where each group has one channel.
 
-use super::EmitError;
 use super::context::NodeContext;
 use super::fixed_point::exact_product;
-use super::int16;
+use super::{EmitError, int16, sparse};
 use crate::ir::{Activation, DType, Pads};
 use crate::plan;
 use mote_runtime::format::Instruction;
@@ -70,6 +69,10 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     let (filters, requantize) = filters(n, &shape, x_zero_point, activation)?;
     if n.is_winograd() {
         return winograd(n, shape, &filters, x_zero_point, requantize);
+    }
+    if n.is_sparse() {
+        let Shape { x_shape, y_shape, window, .. } = shape;
+        return sparse::emit(n, (x_shape, y_shape), window, &filters, requantize);
     }
     let weights = n.context.weights.add_i8_words(&filter_rows(&filters, filters.len() / shape.out_c.max(1)));
     let groups = n.size(shape.groups)?;
@@ -144,7 +147,7 @@ fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Resul
 }
 
 /// The order in which the planned places allow an output to be computed; an element takes `bytes`.
-fn row_order(
+pub fn row_order(
     n: &NodeContext,
     (x, x_shape): (u32, Hwc),
     (y, y_shape): (u32, Hwc),

@@ -1,9 +1,8 @@
 //! Fully connected layers: the input's zero point is folded into the bias, so that the device adds it once, not per tap.
 
-use super::EmitError;
 use super::context::NodeContext;
 use super::fixed_point::exact_product;
-use super::int16;
+use super::{EmitError, int16, sparse};
 use crate::ir::{Activation, DType, ValueId};
 use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32, FullyConnectedI16};
 use mote_runtime::format::pack::{filter_rows, quads};
@@ -18,6 +17,7 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
     let rows = n.size(n.value(x_id).elements() / inputs.max(1))?;
     let (in_n, out_n) = (n.size(inputs)?, n.size(outputs)?);
     match n.x_dtype()? {
+        DType::I8 if n.is_sparse() => return sparse::emit_fully_connected(n, product(n, weights_id), activation),
         DType::I8 => {
             let zero_point = i64::from(n.affine(x_id)?.zero_point);
             let weights = n.const_i8(weights_id)?;

@@ -16,6 +16,7 @@ mod pool;
 mod ports;
 mod rust_crate;
 mod softmax;
+mod sparse;
 mod tables16;
 mod unary;
 mod weights;

@@ -1,8 +1,10 @@
 //! Which kernel an instruction runs, what it does with memory, and what the planner had to choose between.
 
-use crate::plan::{Cost, Target, WinogradGain};
+use crate::plan::{Cost, SparseGain, Target, WinogradGain};
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Binary, BinaryF32, Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc, Operand};
+use mote_runtime::format::instruction::{
+    Binary, BinaryF32, Conv2d, Conv2dSparse, Conv2dWinograd, DepthwiseConv2d, Hwc, Operand,
+};
 
 /// A kernel and its memory, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,11 @@ impl Choice {
             I::Conv2d(op) => Self {
                 kernel: im2col(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
+                scratch_bytes: op.scratch_bytes().unwrap_or(0),
+            },
+            I::Conv2dSparse(op) => Self {
+                kernel: sparse(op, target),
+                memory: overlap((op.conv.x, bytes(op.conv.x_shape)), (op.conv.y, bytes(op.conv.y_shape))),
                 scratch_bytes: op.scratch_bytes().unwrap_or(0),
             },
             I::Conv2dWinograd(op) => Self {
@@ -143,6 +150,20 @@ fn winograd(op: &Conv2dWinograd, target: Target) -> String {
             format!("winograd 2x2 (saves about {thousands} k instructions, costs {bytes} B of flash)")
         }
         _ => format!("winograd 2x2 (im2col would not be slower on {target})"),
+    }
+}
+
+fn sparse(op: &Conv2dSparse, target: Target) -> String {
+    let name = if op.direct { "sparse direct".into() } else { format!("sparse x{}", Conv2d::BLOCK) };
+    match SparseGain::of(op, target) {
+        Some(SparseGain { instructions, bytes, zero_percent, .. }) if instructions > 0 => {
+            let thousands = (instructions as u64).div_ceil(1000);
+            format!("{name} ({zero_percent} % zero: saves about {thousands} k instructions, {bytes} B of flash)")
+        }
+        Some(SparseGain { zero_percent, bytes, .. }) => {
+            format!("{name} ({zero_percent} % zero: saves {bytes} B of flash; would not be slower dense on {target})")
+        }
+        None => name,
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Facts {
     pub x_shape: Vec<u32>,
     /// Shape of the result.
     pub y_shape: Vec<u32>,
-    /// Multiply-accumulates of convolutions and fully connected layers; 0 for the rest.
+    /// Multiply-accumulates of convolutions and fully connected layers, of the weights that are stored; 0 for the rest.
     pub macs: u64,
     /// Bytes of constants it reads: weights, bias, multipliers, tables.
     pub weight_bytes: u32,
@@ -32,6 +32,16 @@ impl Facts {
                 let per_output = taps * u64::from(op.x_shape.c / op.groups.max(1));
                 let weights = op.row_bytes().and_then(|row| row.checked_mul(op.y_shape.c));
                 conv(op.x_shape, op.y_shape, op.y, per_output, 1).constants(weights, op.requantize, op.y_shape.c)
+            }
+            Conv2dSparse(op) => {
+                let weights = op.blocks.checked_mul(5).and_then(|bytes| bytes.checked_add(op.conv.y_shape.c * 2));
+                let pixels = u64::from(op.conv.y_shape.h) * u64::from(op.conv.y_shape.w);
+                let facts = conv(op.conv.x_shape, op.conv.y_shape, op.conv.y, 0, 1);
+                Self { macs: pixels * 4 * u64::from(op.blocks), ..facts }.constants(
+                    weights,
+                    op.conv.requantize,
+                    op.conv.y_shape.c,
+                )
             }
             Conv2dWinograd(op) => {
                 let per_output = op.taps().unwrap_or(u32::MAX).into();

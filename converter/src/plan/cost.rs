@@ -2,7 +2,7 @@
 
 use super::Target;
 use super::kernel::Kernel;
-use mote_runtime::format::instruction::{Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc};
+use mote_runtime::format::instruction::{Conv2d, Conv2dSparse, Conv2dWinograd, DepthwiseConv2d, Hwc};
 
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,12 @@ pub enum Way {
     Im2col,
     /// Tiles of 2x2 outputs by Winograd's F(2x2, 3x3), of transformed inputs in scratch memory.
     Winograd,
+    /// Patches of several pixels, and the blocks of weights that are stored.
+    Sparse,
+    /// One pixel where it is, and the blocks of weights that are stored.
+    SparseDirect,
+    /// One pixel where it is, all weights.
+    FullyConnected,
     /// Depthwise, four channels at a time from scratch memory.
     Strips,
     /// Straight from the input.
@@ -36,6 +42,7 @@ impl Cost {
         match kernel {
             Kernel::Conv2d(op) => Some(Self::conv2d(op)),
             Kernel::Winograd(op) => Some(Self::conv2d_winograd(op)),
+            Kernel::Sparse(op) => Some(Self::conv2d_sparse(op)),
             Kernel::Depthwise(op) => Some(Self::depthwise_conv2d(op)),
             Kernel::Conv2dI16(op) => {
                 let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c / op.groups.max(1)];
@@ -64,6 +71,24 @@ impl Cost {
         let outputs = tiles.saturating_mul(product(&[4, out_c]));
         let macs = transformed.saturating_mul(out_c.into());
         Self { macs, outputs, transformed, way: Way::Winograd }
+    }
+
+    /// Of a convolution without blocks of zero weights. The products of a block with all patches count, of pixels that there
+    /// are not, too.
+    pub fn conv2d_sparse(op: &Conv2dSparse) -> Self {
+        let pixels = product(&[op.conv.y_shape.h, op.conv.y_shape.w]);
+        let (computed, way) = match op.direct {
+            true => (pixels, Way::SparseDirect),
+            false => (pixels.next_multiple_of(Conv2d::BLOCK.into()), Way::Sparse),
+        };
+        let macs = computed.saturating_mul(product(&[op.blocks, Conv2dSparse::BLOCK]));
+        Self { macs, outputs: computed.saturating_mul(op.conv.y_shape.c.into()), transformed: 0, way }
+    }
+
+    /// Of a fully connected layer with the shapes of `op`.
+    pub fn fully_connected(op: &Conv2d) -> Self {
+        let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c];
+        Self::new(op.y_shape, &per_output, Way::FullyConnected)
     }
 
     /// Of a convolution channel by channel.
@@ -107,14 +132,23 @@ impl Rate {
         match (target, way) {
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Im2col) => rate(92, 22),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Winograd) => winograd(71, 32, 131),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Sparse) => rate(99, 26),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::SparseDirect) => rate(250, 40),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::FullyConnected) => rate(127, 14),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Strips) => rate(200, 17),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Direct) => rate(2000, 34),
             (Target::CortexM3 | Target::Host, Way::Im2col) => rate(197, 31),
             (Target::CortexM3 | Target::Host, Way::Winograd) => winograd(189, 35, 333),
+            (Target::CortexM3 | Target::Host, Way::Sparse) => rate(700, 60),
+            (Target::CortexM3 | Target::Host, Way::SparseDirect) => rate(700, 60),
+            (Target::CortexM3 | Target::Host, Way::FullyConnected) => rate(250, 30),
             (Target::CortexM3 | Target::Host, Way::Strips) => rate(430, 18),
             (Target::CortexM3 | Target::Host, Way::Direct) => rate(2000, 35),
             (Target::CortexM0Plus, Way::Im2col) => rate(294, 63),
             (Target::CortexM0Plus, Way::Winograd) => winograd(1270, 235, 5113),
+            (Target::CortexM0Plus, Way::Sparse) => rate(1000, 80),
+            (Target::CortexM0Plus, Way::SparseDirect) => rate(1000, 80),
+            (Target::CortexM0Plus, Way::FullyConnected) => rate(350, 50),
             (Target::CortexM0Plus, Way::Strips) => rate(800, 28),
             (Target::CortexM0Plus, Way::Direct) => rate(3600, 70),
         }

@@ -16,6 +16,7 @@ mod ports;
 mod schedule;
 mod scratch;
 mod sharing;
+mod sparse;
 mod target;
 mod views;
 mod winograd;
@@ -30,6 +31,7 @@ pub use liveness::Lifetime;
 pub use options::{Flash, PlanOptions, Ram};
 pub use peak::Peak;
 pub use ports::{PortLayout, with_port_layout};
+pub use sparse::Gain as SparseGain;
 pub use target::{Target, UnknownTarget};
 pub use views::{part_offsets, view_offset};
 pub use winograd::Gain as WinogradGain;
@@ -60,6 +62,8 @@ pub struct Plan {
     pub scratch: Vec<Option<ValueId>>,
     /// Per node: true if it is a convolution by Winograd's F(2x2, 3x3).
     pub winograd: Vec<bool>,
+    /// Per node: true if its blocks of zero weights are neither stored nor computed.
+    pub sparse: Vec<bool>,
     /// Chains of nodes that run in bands; they follow each other in `order`. At the offset of what one of them makes, but
     /// the last one, the arena has room for some rows only.
     pub bands: Vec<Bands>,
@@ -115,6 +119,7 @@ pub fn plan(quant: QuantGraph) -> Result<Plan, PlanError> {
 pub fn plan_with(mut quant: QuantGraph, options: &PlanOptions) -> Result<Plan, PlanError> {
     materialize::materialize_constants(&mut quant);
     let scratch = scratch::add_scratch(&mut quant, options.extra_flash > 0);
-    let best = budget::choose(&Problem::new(&quant, &scratch, options.overlap), options)?;
+    let sparse = sparse::choose(&quant.graph, options);
+    let best = budget::choose(&Problem::new(&quant, &scratch, &sparse, options.overlap), options)?;
     best.finish(quant)
 }

@@ -193,6 +193,12 @@ pub(crate) fn multiply_add_offset_i8(acc: &mut [i32], x: &[i8], w: &[i8], x_zero
     }
 }
 
+/// The sum of all bytes, up to 2^24 of them.
+#[inline]
+pub(crate) fn sum_bytes(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |sum, &byte| sum.wrapping_add(byte.into()))
+}
+
 /// `[sum(x * a), sum(x * b)]` over the shortest of the three; exact up to 511 elements.
 #[inline]
 pub(crate) fn dot_pair_i16(x: &[i16], a: &[i8], b: &[i8]) -> [i32; 2] {

@@ -12,6 +12,7 @@ mod int16;
 mod lstm;
 mod movement;
 mod requantize;
+mod sparse;
 mod winograd;
 
 pub use bands::*;
@@ -22,6 +23,7 @@ pub use int16::*;
 pub use lstm::*;
 pub use movement::*;
 pub use requantize::*;
+pub use sparse::*;
 pub use winograd::*;
 
 use serde::{Deserialize, Serialize};
@@ -207,6 +209,7 @@ pub enum Instruction {
     QuantizeI16(QuantizeI16),
     DequantizeI16(DequantizeI16),
     Bands(Bands),
+    Conv2dSparse(Conv2dSparse),
 }
 
 impl Instruction {
@@ -259,6 +262,7 @@ impl Instruction {
             Self::QuantizeI16(_) => "quantize_i16",
             Self::DequantizeI16(_) => "dequantize_i16",
             Self::Bands(_) => "bands",
+            Self::Conv2dSparse(_) => "conv2d_sparse",
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{Limits, Memory, product};
 use crate::arch::{self, Block, Channel, SLOTS};
 use crate::error::Fault;
 use crate::format::instruction::{Conv2d, RowOrder};
+use crate::format::overlap::Distances;
 use crate::op::dispatch::Kernel;
 use crate::ops::Ops;
 use core::num::{NonZeroU32, NonZeroUsize};
@@ -63,7 +64,7 @@ pub(crate) fn conv2d<O: Ops>(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8]
 
 /// Lays out the patches of `count` output pixels from `first` on; `channel` is the first input channel of the group.
 #[inline(never)]
-fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32, count: u32) -> Option<()> {
+pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32, count: u32) -> Option<()> {
     let group_c = op.x_shape.c.checked_div(op.groups)? as usize;
     let x = x.get(channel..)?;
     if op.is_pointwise() {
@@ -196,21 +197,39 @@ impl<'a> Filters<'a> {
 }
 
 pub(crate) fn check<O: Ops>(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
-    let (x_shape, y_shape) = (op.x_shape, op.y_shape);
-    op.window.check(x_shape, y_shape)?;
-    let filter_len = check_groups(x_shape.c, y_shape.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
+    let row_bytes = check_filters(op)?;
+    limits.weight_words(op.weights, product(&[op.y_shape.c, row_bytes])?)?;
+    check_places::<O>(op, row_bytes, op.scratch_bytes().ok_or(Fault::Shape)?, || op.distances(), limits)
+}
+
+/// Checks shapes and window; bytes of one filter.
+pub(super) fn check_filters(op: &Conv2d) -> Result<u32, Fault> {
+    op.window.check(op.x_shape, op.y_shape)?;
+    let filter_len = check_groups(op.x_shape.c, op.y_shape.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
     if filter_len > MAX_TAPS {
         return Err(Fault::Shape);
     }
-    let row_bytes = op.row_bytes().ok_or(Fault::Shape)?;
-    limits.weight_words(op.weights, product(&[y_shape.c, row_bytes])?)?;
+    op.row_bytes().ok_or(Fault::Shape)
+}
+
+/// Checks scales, and where in the arena input, output and scratch memory are.
+pub(super) fn check_places<O: Ops>(
+    op: &Conv2d,
+    row_bytes: u32,
+    scratch_bytes: u32,
+    distances: impl FnOnce() -> Distances,
+    limits: &Limits,
+) -> Result<(), Fault> {
+    let (x_shape, y_shape) = (op.x_shape, op.y_shape);
     op.requantize.check::<O>(y_shape.c, row_bytes, limits)?;
     let x = limits.arena::<i8>(op.x, product(&[x_shape.h, x_shape.w, x_shape.c])?)?;
     let y = limits.arena::<i8>(op.y, product(&[y_shape.h, y_shape.w, y_shape.c])?)?;
-    let scratch = limits.arena::<u32>(op.scratch, op.scratch_bytes().ok_or(Fault::Shape)? / 4)?;
-    scratch.disjoint(x)?;
-    scratch.disjoint(y)?;
-    if x.overlaps(y) && !op.distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
+    let scratch = limits.arena::<u32>(op.scratch, scratch_bytes / 4)?;
+    if scratch_bytes != 0 {
+        scratch.disjoint(x)?;
+        scratch.disjoint(y)?;
+    }
+    if x.overlaps(y) && !distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
 }
 
 /// Weights of one filter; the groups must divide both channel counts.

@@ -8,6 +8,7 @@ use super::{Limits, Memory};
 use crate::error::Fault;
 use crate::format::Instruction;
 use crate::format::decode::{Decode, Reader};
+use crate::format::instruction::Conv2dSparse;
 use crate::ops::{Kernels, Ops};
 
 macro_rules! kernels {
@@ -127,6 +128,7 @@ kernels! {
     QuantizeI16 = 43 in int16::quantize;
     DequantizeI16 = 44 in int16::dequantize;
     Bands = 45 in bands::header;
+    Conv2dSparse = 46 in conv2d_sparse with O;
 }
 
 /// Every kernel that a checked instruction needs: its own, and those of rare forms.
@@ -134,6 +136,9 @@ pub(crate) fn needs(instruction: &Instruction, limits: &Limits) -> Kernels {
     let kernels = Kernels::of(&[instruction.kernel()]);
     let (any_factor, direct) = match instruction {
         Instruction::Conv2d(op) => {
+            (needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits), false)
+        }
+        Instruction::Conv2dSparse(Conv2dSparse { conv: op, .. }) => {
             (needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits), false)
         }
         Instruction::Conv2dWinograd(op) => {

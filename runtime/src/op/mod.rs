@@ -8,6 +8,7 @@ pub mod add;
 pub mod average_pool2d;
 pub mod bands;
 pub mod conv2d;
+pub mod conv2d_sparse;
 pub mod conv2d_winograd;
 pub mod depthwise_conv2d;
 pub mod dequantize;

@@ -70,6 +70,7 @@ decode_fields! {
     QuantizeI16 { x, y, len, scale }
     DequantizeI16 { x, y, len, scale }
     Bands { count }
+    Conv2dSparse { conv, blocks, counts, deltas, direct }
     LstmF32 { x, y, cell, hidden, steps, in_n, units, input, forget, candidate, output, cell_clip }
 }
 
