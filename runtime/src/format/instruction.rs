@@ -11,6 +11,7 @@ mod float;
 mod int16;
 mod lstm;
 mod movement;
+mod packed;
 mod requantize;
 mod winograd;
 
@@ -21,6 +22,7 @@ pub use float::*;
 pub use int16::*;
 pub use lstm::*;
 pub use movement::*;
+pub use packed::*;
 pub use requantize::*;
 pub use winograd::*;
 
@@ -207,6 +209,8 @@ pub enum Instruction {
     QuantizeI16(QuantizeI16),
     DequantizeI16(DequantizeI16),
     Bands(Bands),
+    Conv2dPacked(Conv2dPacked),
+    FullyConnectedPacked(FullyConnectedPacked),
 }
 
 impl Instruction {
@@ -259,6 +263,8 @@ impl Instruction {
             Self::QuantizeI16(_) => "quantize_i16",
             Self::DequantizeI16(_) => "dequantize_i16",
             Self::Bands(_) => "bands",
+            Self::Conv2dPacked(_) => "conv2d_packed",
+            Self::FullyConnectedPacked(_) => "fully_connected_packed",
         }
     }
 }
