@@ -82,7 +82,9 @@ fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<(usize, Gain)> {
         return Vec::new();
     }
     let graph = &problem.quant().graph;
+    let packed = |index: usize| problem.scratch()[index].is_some_and(|scratch| scratch.packed.is_some());
     let of = |(index, node)| match Kernel::of(graph, node) {
+        _ if packed(index) => None,
         Some(Kernel::Conv2d(op)) => Gain::of(&op, options.target).map(|gain| (index, gain)),
         _ => None,
     };
