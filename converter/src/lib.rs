@@ -13,6 +13,7 @@ pub mod ir;
 pub mod passes;
 mod pattern;
 pub mod plan;
+pub mod prune;
 pub mod quantize;
 pub mod recipe;
 pub mod train;

@@ -2,7 +2,7 @@
 //! figures to reach.
 
 use crate::pattern::nearest;
-use crate::train::{Layer, Training};
+use crate::train::{Layer, Step, Training};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,9 @@ pub struct Recipe {
     pub partial_checkpoint: bool,
     /// How it is trained.
     pub train: Option<Training>,
+    /// Steps after training that make it smaller.
+    #[serde(default)]
+    pub compress: Vec<Step>,
     /// As `mote convert --normalize` takes it.
     #[serde(default = "none")]
     pub normalize: String,

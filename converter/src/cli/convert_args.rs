@@ -162,7 +162,7 @@ pub(super) enum IoLayout {
     Nhwc,
 }
 
-fn parse_method(text: &str) -> Result<Method, String> {
+pub(super) fn parse_method(text: &str) -> Result<Method, String> {
     let wrong = || format!("`{text}` is not mse, minmax, entropy or percentile:P with P above 50, up to 100");
     match text.split_once(':') {
         None if text == "mse" => Ok(Method::Mse),

@@ -29,6 +29,7 @@ mod run_raw;
 mod table;
 mod train;
 mod train_setup;
+mod train_steps;
 mod whole_file;
 
 pub use diagnostics::{Hinted, report_error};

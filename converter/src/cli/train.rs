@@ -4,20 +4,18 @@ use super::build::{calibration, conversion, must_exist};
 use super::convert;
 use super::convert_report::Report;
 use super::out::print_json;
-use super::progress::Bar;
-use super::table::{count, facts, percent};
+use super::table::facts;
 use super::train_setup::Setup;
+use super::train_steps::{Steps, Trained};
 use super::whole_file::write_whole;
 use super::{Hinted, Progress, Verdict, print, report_error};
 use crate::ir::io;
 use crate::recipe::Loaded;
-use crate::train::{self, Epoch, Event, Job, Outcome, TrainError};
 use crate::validate::Session;
 use crate::validate::evaluate::{Evaluation, run_float, run_stored};
 use anyhow::Context;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Train a recipe's network, from scratch or from a checkpoint, and convert it.
 #[derive(Debug, clap::Args)]
@@ -27,9 +25,11 @@ Examples:
   mote train models/mnist-scratch --data ~/mnist     data from elsewhere
   mote train models/digits-scratch --resume          go on after an interruption, with the same result
   mote train my-recipe.toml --out run7 --seed 7
+  mote train models/digits-small                     train, then remove channels, then train on the device's integers
 
 The folder of the run holds checkpoint.safetensors (replaced after every epoch, enough to go on), metrics.jsonl,
-curves.svg, and at the end weights.safetensors (a float network that every verb takes) and the .mote file.
+curves.svg, and at the end weights.safetensors (a float network that every verb takes) and the .mote file. A recipe with
+[[compress]] steps leaves step-N.safetensors after each of them.
 Exit code 1 if the loss is no longer a number, or the accuracy is below the recipe's `min_accuracy`.")]
 pub(super) struct Args {
     /// A recipe with a [train] table, or the folder with its recipe.toml.
@@ -78,8 +78,9 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let files = Files::of(&folder, &loaded.recipe.name);
     let resume = checkpoint(&args, &files)?;
-    let outcome = match train(&setup, resume.as_deref(), &files, args.json, progress) {
-        Ok(outcome) => outcome,
+    let steps = Steps { setup: &setup, compress: &loaded.recipe.compress, files: &files, quiet: args.json };
+    let trained = match steps.run(resume.as_deref(), args.resume, progress) {
+        Ok(trained) => trained,
         // The run itself went wrong, which is no mistake of the caller: as a check that failed.
         Err(error) if error.is_divergence() => {
             report_error(&error.into());
@@ -87,23 +88,25 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
         }
         Err(error) => return Err(anyhow::Error::new(error).context("cannot train")),
     };
-    let bytes = io::save(&outcome.graph, &io::Floats::new(), None)?;
+    let bytes = io::save(&trained.graph, &io::Floats::new(), None)?;
     write_whole(&files.weights, &bytes)?;
-    finish(&args, &loaded, &data, &setup, &files, &outcome, progress)
+    finish(&args, &loaded, &data, &setup, &files, &trained, progress)
 }
 
 /// What lies in the folder of a run.
-struct Files {
-    checkpoint: PathBuf,
-    metrics: PathBuf,
-    curves: PathBuf,
-    weights: PathBuf,
-    model: PathBuf,
+pub(super) struct Files {
+    pub folder: PathBuf,
+    pub checkpoint: PathBuf,
+    pub metrics: PathBuf,
+    pub curves: PathBuf,
+    pub weights: PathBuf,
+    pub model: PathBuf,
 }
 
 impl Files {
     fn of(folder: &Path, name: &str) -> Self {
         Self {
+            folder: folder.into(),
             checkpoint: folder.join("checkpoint.safetensors"),
             metrics: folder.join("metrics.jsonl"),
             curves: folder.join("curves.svg"),
@@ -129,91 +132,6 @@ fn checkpoint(args: &Args, files: &Files) -> anyhow::Result<Option<Vec<u8>>> {
     }
 }
 
-fn train(
-    setup: &Setup,
-    resume: Option<&[u8]>,
-    files: &Files,
-    quiet: bool,
-    progress: &Progress,
-) -> Result<Outcome, TrainError> {
-    let job = Job {
-        network: &setup.network,
-        training: &setup.training,
-        data: &setup.data,
-        validation: setup.validation.as_ref(),
-        background: &setup.background,
-        identity: setup.identity.clone(),
-        resume,
-    };
-    let say = |text: String| {
-        if !quiet {
-            // A reader that has gone away does not end the run.
-            let _ = print(text);
-        }
-    };
-    let mut bar: Option<Bar> = None;
-    let mut begun = Instant::now();
-    let mut events = |event: Event| {
-        match event {
-            Event::Start { done, elements } => {
-                let samples = |s: &train::Samples| count(s.len() as u64);
-                let validation = setup.validation.as_ref().map_or_else(|| "none".into(), samples);
-                let start = if done > 0 { format!(", going on after epoch {done}") } else { String::new() };
-                say(facts(&[
-                    (
-                        "network",
-                        format!("{} of {} parameters trained", count(elements as u64), count(setup.parameters())),
-                    ),
-                    ("data", format!("{} samples, validation {validation}{start}", samples(&setup.data))),
-                ]));
-                say("\n epoch      rate   loss    acc   val loss  val acc     time".to_string());
-            }
-            Event::Step(done, total) => bar.get_or_insert_with(|| progress.bar(total, "training")).set(done),
-            Event::Epoch(epoch, best) => {
-                bar = None;
-                say(row(epoch, best, begun.elapsed().as_secs_f64()));
-                begun = Instant::now();
-            }
-            Event::Checkpoint(state, history) => {
-                // The state comes last: what is beside it can be made from it again.
-                write(&files.metrics, metrics(history).as_bytes())?;
-                write(&files.curves, train::curves(history).as_bytes())?;
-                write(&files.checkpoint, state)?;
-            }
-        }
-        Ok(())
-    };
-    train::train(&job, &mut events)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    write_whole(path, bytes).map_err(|error| {
-        let source = std::io::Error::other(error.root_cause().to_string());
-        TrainError::Write { path: path.display().to_string(), source }
-    })
-}
-
-/// One JSON object a line, one line an epoch.
-fn metrics(history: &[Epoch]) -> String {
-    history.iter().filter_map(|epoch| serde_json::to_string(epoch).ok()).map(|line| line + "\n").collect()
-}
-
-fn row(e: &Epoch, best: bool, seconds: f64) -> String {
-    let loss = |v: Option<f32>| v.map_or_else(|| "-".into(), |v| format!("{v:.4}"));
-    let share = |v: Option<f32>| v.map_or_else(|| "-".into(), |v| percent(f64::from(v)));
-    format!(
-        " {:>5} {:>9.2e} {:>6} {:>8} {:>8} {:>8} {:>7.1} s{}",
-        e.epoch,
-        e.rate,
-        loss(Some(e.train_loss)),
-        share(e.train_accuracy),
-        loss(e.validation_loss),
-        share(e.validation_accuracy),
-        seconds,
-        if best && e.merit().is_some() { "  best" } else { "" }
-    )
-}
-
 /// Conversion, accuracy, and what is told at the end.
 fn finish(
     args: &Args,
@@ -221,7 +139,7 @@ fn finish(
     data: &Path,
     setup: &Setup,
     files: &Files,
-    outcome: &Outcome,
+    trained: &Trained,
     progress: &Progress,
 ) -> anyhow::Result<Verdict> {
     let training = &setup.training;
@@ -237,7 +155,8 @@ fn finish(
     let evaluation = match (evaluated, &setup.test) {
         (Some(evaluation), _) => Some(evaluation),
         (None, Some(test)) => {
-            let graph = &mut outcome.graph.clone();
+            let graph = &mut trained.graph.clone();
+            graph.drop_fake_quantization();
             crate::passes::run_default(graph)?;
             let float = run_float(graph, &test.samples, &mut |_| {})?;
             let labels = test.labels.as_deref();
@@ -266,10 +185,11 @@ fn finish(
         print_json(&json!({
             "schema": 1,
             "recipe": loaded.recipe.name,
-            "epochs": outcome.history.len(),
-            "best_epoch": outcome.best_epoch,
-            "stopped_early": outcome.stopped_early,
-            "history": outcome.history,
+            "epochs": trained.done.iter().map(|step| step.history.len()).sum::<usize>(),
+            "best_epoch": trained.last().map(|step| step.best_epoch),
+            "stopped_early": trained.last().map(|step| step.stopped_early),
+            "history": trained.history(),
+            "steps": trained.done,
             "weights": files.weights.display().to_string(),
             "float_accuracy": accuracy,
             "int8_accuracy": stored,
@@ -278,11 +198,14 @@ fn finish(
             "failed": missed,
         }))?;
     } else {
-        let stopped = if outcome.stopped_early { ", stopped early" } else { "" };
-        let mut lines = vec![
-            ("epochs", format!("{}{stopped}; weights of epoch {}", outcome.history.len(), outcome.best_epoch)),
-            ("float", files.weights.display().to_string()),
-        ];
+        if trained.done.len() > 1 {
+            print(format!("\n{}", trained.table()))?;
+        }
+        let epochs = trained.last().map_or_else(String::new, |step| {
+            let stopped = if step.stopped_early { ", stopped early" } else { "" };
+            format!("{}{stopped}; weights of epoch {}", step.history.len(), step.best_epoch)
+        });
+        let mut lines = vec![("epochs", epochs), ("float", files.weights.display().to_string())];
         if let Some(accuracy) = accuracy {
             let int8 = stored.map_or_else(String::new, |s| format!(", int8 {s:.2} %"));
             lines.push(("accuracy", format!("float {accuracy:.2} %{int8}")));

@@ -1,13 +1,16 @@
 //! What a recipe names, loaded and checked before training begins.
 
 use super::build::must_exist;
+use super::convert_args::parse_method;
 use super::model_file::read;
 use super::{Hinted, Progress};
 use crate::data::{self, Dataset, InputSpec, LoadOptions};
 use crate::import::{self, Format, ImportOptions};
+use crate::ir::Graph;
 use crate::passes;
+use crate::quantize::CalibrateOptions;
 use crate::recipe::{DataSource, Loaded};
-use crate::train::{self, Network, Samples, Target, Training, split};
+use crate::train::{self, Network, Samples, Target, Teacher, Training, split};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -22,6 +25,10 @@ pub(super) struct Setup {
     pub test: Option<Dataset>,
     /// Raw 0 in the network's units, per channel.
     pub background: Vec<f32>,
+    /// The teacher, if it is asked during training.
+    pub teacher: Option<Graph>,
+    /// How ranges are chosen, where training rounds.
+    pub calibrate: CalibrateOptions,
     /// Hashes of the recipe with its checkpoint, and of the data.
     pub identity: [String; 2],
 }
@@ -54,6 +61,7 @@ impl Setup {
             Ok(data::load(&path, &inputs, &options)?)
         };
         let all = load(&training.data)?;
+        let total = all.len();
         let [learn, held, test] = split(all, &training.split, training.seed)?;
         let held = match &training.validation {
             Some(_) if training.split.validation > 0.0 => {
@@ -69,11 +77,28 @@ impl Setup {
             part.labels.iter().flatten().for_each(|label| hash.update(label.to_le_bytes()));
         }
         let samples = |data: &Dataset| Samples::new(&network.graph, data, &training);
-        let data = samples(&learn)?;
+        let mut data = samples(&learn)?;
+        let teacher = match &training.teacher {
+            Some(settings) => {
+                settings.check()?;
+                let (teacher, scores) = teacher(loaded, folder, settings, &mut identity, progress)?;
+                if let Some(scores) = scores {
+                    let parts = train::parts(total, &training.split, training.seed)?;
+                    let learned = scores.into_iter().zip(parts).filter(|(_, part)| *part == 0);
+                    data = data.with_teacher(learned.map(|(row, _)| row).collect())?;
+                }
+                teacher
+            }
+            None => None,
+        };
+        let method = recipe.method.as_deref().map(parse_method).transpose();
+        let method = method.map_err(|e| anyhow::anyhow!("the recipe's `method`: {e}"))?.unwrap_or_default();
         let validation = if held.is_empty() { None } else { Some(samples(&held)?) };
         Ok(Self {
             test: (!test.is_empty() && training.target == Target::Labels).then_some(test),
             background: background(&network, &inputs, &reading),
+            teacher,
+            calibrate: CalibrateOptions { method },
             identity: [hex(identity), hex(hash)],
             data,
             validation,
@@ -81,16 +106,34 @@ impl Setup {
             training,
         })
     }
-
-    /// Elements of all constants of the network.
-    pub fn parameters(&self) -> u64 {
-        let constants = self.network.graph.values.iter().filter_map(|v| v.constant.as_ref()?.as_f32());
-        constants.map(|data| data.len() as u64).sum()
-    }
 }
 
 fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The network that teaches, or its scores for all samples of the training data.
+fn teacher(
+    loaded: &Loaded,
+    folder: &Path,
+    settings: &Teacher,
+    identity: &mut Sha256,
+    progress: &Progress,
+) -> anyhow::Result<(Option<Graph>, Option<Vec<Vec<f32>>>)> {
+    if let Some(file) = &settings.checkpoint {
+        let path = loaded.folder.join(file);
+        let bytes = read(&path)?;
+        identity.update(&bytes);
+        let mut graph = imported(&path, &bytes, progress)?.graph;
+        passes::run_default(&mut graph).with_context(|| format!("cannot use `{}`", path.display()))?;
+        return Ok((Some(graph), None));
+    }
+    let Some(file) = &settings.logits else { return Ok((None, None)) };
+    let path = folder.join(file);
+    must_exist(loaded, &path)?;
+    let rows = data::load_rows(&path)?;
+    rows.iter().flatten().for_each(|score| identity.update(score.to_le_bytes()));
+    Ok((None, Some(rows)))
 }
 
 /// What black is after normalization, in the stored order of one pixel.

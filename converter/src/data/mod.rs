@@ -29,7 +29,7 @@ pub use error::DataError;
 pub use layout::{DataLayout, InputSpec};
 pub use normalize::{Normalization, NormalizationError};
 pub(crate) use random::SplitMix64;
-pub use source::{load, load_each, load_text_lines};
+pub use source::{load, load_each, load_rows, load_text_lines};
 pub use write::write_npy;
 
 use sha2::{Digest, Sha256};

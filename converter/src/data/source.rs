@@ -58,6 +58,12 @@ pub fn load_each(
     Ok(Dataset { samples, labels, origin, ..Dataset::default() })
 }
 
+/// The rows of a `.npy` array, whatever they mean.
+pub fn load_rows(path: &Path) -> Result<Vec<Vec<f32>>, DataError> {
+    let file = File::open(path).map_err(|source| DataError::Read { path: path.into(), source })?;
+    Ok(npy::read(BufReader::new(file), path, npy::Window::default(), |_, _| Ok(()))?.rows)
+}
+
 /// The lines of a text file, trimmed; for class names.
 pub fn load_text_lines(path: &Path) -> Result<Vec<String>, DataError> {
     let text = std::fs::read_to_string(path).map_err(|source| DataError::Read { path: path.into(), source })?;

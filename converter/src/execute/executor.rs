@@ -5,6 +5,7 @@ use super::batch_norm::{Statistics, batch_norm, batch_norm_training};
 use super::conv2d::{Conv2d, conv2d};
 use super::dropout::dropout;
 use super::elementwise::{add, mul, scale_shift, sub};
+use super::fake_quantize::Rounding;
 use super::fully_connected::fully_connected;
 use super::lstm::lstm;
 use super::pool2d::{Pool2d, average_pool2d, max_pool2d};
@@ -20,6 +21,8 @@ pub struct Training<'a> {
     pub random: &'a mut dyn FnMut(usize) -> Vec<f32>,
     /// Batch normalizations, by index of the node, that use their constants all the same.
     pub fixed: &'a [usize],
+    /// By index of a `FakeQuantize` node, what it gives, if somebody knows better than this executor: the device's integers.
+    pub stored: &'a dyn Fn(usize) -> Option<Array>,
     /// One entry per batch normalization that is not fixed, in order of the nodes. Their constants are the trainer's to change.
     pub statistics: Vec<Statistics>,
 }
@@ -124,14 +127,16 @@ impl Executor {
         self.walk(inputs, batch, observe, None)
     }
 
-    /// As [`Self::forward`], but batch normalization uses the batch's statistics, and dropout drops.
+    /// As [`Self::forward`], but batch normalization uses the batch's statistics, dropout drops, and roundings pass
+    /// gradients on.
     pub fn forward_training(
         &self,
         inputs: Vec<Array>,
         batch: usize,
         training: &mut Training<'_>,
+        observe: &mut dyn FnMut(ValueId, &Array),
     ) -> Result<Vec<Array>, ExecuteError> {
-        self.walk(inputs, batch, &mut |_, _| {}, Some(training))
+        self.walk(inputs, batch, observe, Some(training))
     }
 
     fn walk(
@@ -257,7 +262,11 @@ impl Executor {
             Op::Softmax { axis } => softmax::softmax(operand(0)?, *axis),
             Op::Unary(function) => unary::apply(*function, operand(0)?),
             Op::FakeQuantize { scale, zero_point, dtype } => {
-                unary::fake_quantize(*scale, *zero_point, *dtype, operand(0)?)
+                let rounding = Rounding { scale: *scale, zero_point: *zero_point, dtype: *dtype };
+                match training {
+                    Some(training) => rounding.straight_through(operand(0)?, (training.stored)(index)),
+                    None => rounding.apply(operand(0)?),
+                }
             }
             Op::Concat { axis } => shape::concat(&operands, *axis),
             Op::Slice { start, end, step } => {

@@ -2,7 +2,7 @@
 //!
 //! One file per family of ops, each a function from [`Array`]s to an [`Array`]. [`Executor`] walks a graph with them. Where
 //! the tensors live, how wide their elements are and whether gradients are recorded is a [`Target`]; nothing else depends
-//! on it. A [`Training`] makes the two ops that know of it, batch normalization and dropout, do what training needs.
+//! on it. A [`Training`] makes the three ops that know of it, batch normalization, dropout and rounding, do what training needs.
 
 mod array;
 mod batch;
@@ -11,6 +11,7 @@ mod conv2d;
 mod dropout;
 mod elementwise;
 mod executor;
+mod fake_quantize;
 mod fully_connected;
 mod lstm;
 mod pool2d;

@@ -3,7 +3,7 @@
 use super::array::RANK;
 use super::elementwise::clamp;
 use super::{Array, Precision, Target};
-use crate::ir::{Activation, DType, Unary};
+use crate::ir::{Activation, Unary};
 use burn_tensor::{Tensor, activation};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
@@ -16,13 +16,6 @@ pub fn unary(function: Unary, x: &[f32]) -> Vec<f32> {
 /// `function` of each element of an array.
 pub(super) fn apply(function: Unary, x: &Array) -> Array {
     x.map(|x| evaluate(function, x))
-}
-
-/// The nearest representable value of each element, halves to even, as ONNX rounds.
-pub(super) fn fake_quantize(scale: f32, zero_point: i32, dtype: DType, x: &Array) -> Array {
-    let end = |stored: i32| f64::from(stored - zero_point);
-    let (low, high) = if dtype == DType::I16 { (-32768, 32767) } else { (-128, 127) };
-    x.map(|x| x.div_scalar(scale).round().clamp(end(low), end(high)).mul_scalar(scale))
 }
 
 type Full = Tensor<RANK>;

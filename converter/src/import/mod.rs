@@ -46,6 +46,11 @@ pub enum Network {
 }
 
 impl Network {
+    /// A graph of real numbers, which may round.
+    fn of(graph: Graph) -> Self {
+        if graph.has_fake_quantization() { Self::FakeQuantized(graph) } else { Self::Float(graph) }
+    }
+
     /// The network in real numbers. One that came quantized loses its rounding, not its scales' effect on the weights.
     pub fn into_float(self) -> Graph {
         match self {
@@ -124,12 +129,12 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportE
         return Ok(Imported { network, info: SourceInfo { format: Format::Tflite, producer, warnings } });
     }
     if checkpoint::is_safetensors(bytes) {
-        let network = Network::Float(checkpoint::import(bytes)?);
+        let network = Network::of(checkpoint::import(bytes)?);
         let info = SourceInfo { format: Format::Checkpoint, producer: "mote train".into(), warnings: Vec::new() };
         return Ok(Imported { network, info });
     }
     let onnx::Imported { graph, opset, producer, warnings } = onnx::import(bytes, options)?;
-    let network = if graph.has_fake_quantization() { Network::FakeQuantized(graph) } else { Network::Float(graph) };
+    let network = Network::of(graph);
     let info = SourceInfo { format: Format::Onnx { opset }, producer, warnings };
     Ok(Imported { network, info })
 }

@@ -140,4 +140,26 @@ impl Graph {
             port.value = to;
         }
     }
+
+    /// Multiply-accumulates of `node`: of convolutions, fully connected layers and per-channel scaling; 0 for the rest.
+    pub fn macs(&self, node: &Node) -> u64 {
+        let size = |value: ValueId| self.value(value).elements() as u64;
+        match &node.op {
+            Op::Conv2d { .. } | Op::FullyConnected { .. } => match node.inputs.get(1) {
+                Some(&weights) => {
+                    let per_output: usize = self.value(weights).shape.iter().skip(1).product();
+                    size(node.output) * per_output as u64
+                }
+                None => 0,
+            },
+            Op::Lstm { .. } => match node.inputs.as_slice() {
+                [_, _, _, x, h, ..] => {
+                    4 * (size(*x) + size(*h)) * self.value(node.output).shape.get(1).copied().unwrap_or(1) as u64
+                }
+                _ => 0,
+            },
+            Op::ScaleShift => size(node.output),
+            _ => 0,
+        }
+    }
 }

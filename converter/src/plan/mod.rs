@@ -25,7 +25,7 @@ mod winograd;
 mod tests;
 
 pub use bands::Bands;
-pub use cost::{Cost, Way, macs};
+pub use cost::{Cost, Way};
 pub use kernel::{window, winograd as winograd_of};
 pub use liveness::Lifetime;
 pub use options::{Flash, PlanOptions, Ram};

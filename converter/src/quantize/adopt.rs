@@ -17,6 +17,11 @@ type Known = Option<(Width, Quantization)>;
 
 /// Takes over the quantization of a graph after the passes. Also returns the names of the nodes that compute in float.
 pub fn adopt(graph: &Graph) -> Result<(QuantGraph, Vec<String>), QuantizeError> {
+    adopt_with(graph, &[])
+}
+
+/// The same; weights whose scales are still to be chosen have four bits in nodes that `int4_weights` names.
+pub(super) fn adopt_with(graph: &Graph, int4_weights: &[String]) -> Result<(QuantGraph, Vec<String>), QuantizeError> {
     let mut graph = graph.clone();
     let mut known = vec![None; graph.values.len()];
     split_fixed(&mut graph, &mut known);
@@ -35,6 +40,7 @@ pub fn adopt(graph: &Graph) -> Result<(QuantGraph, Vec<String>), QuantizeError> 
     };
     let parameters = PerWidth([of_width(Width::I8), of_width(Width::I16)]);
     let mut lower = Lower::new(&graph, &unknown, parameters, false);
+    lower.int4_weights = int4_weights;
     let mut islands = Vec::new();
     for port in &graph.inputs {
         match known[port.value.0] {

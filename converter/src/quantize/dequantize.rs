@@ -41,7 +41,7 @@ pub fn dequantized(quant: &QuantGraph) -> Graph {
 }
 
 /// `scale * (stored - zero_point)` of an integer constant.
-fn real_values(tensor: &Tensor, q: &Quantization) -> Option<Vec<f32>> {
+pub(super) fn real_values(tensor: &Tensor, q: &Quantization) -> Option<Vec<f32>> {
     let stored: Vec<f64> = match tensor {
         Tensor::I8 { data, .. } => data.iter().map(|&v| v.into()).collect(),
         Tensor::I16 { data, .. } => data.iter().map(|&v| v.into()).collect(),

@@ -98,7 +98,7 @@ pub(super) struct Lower<'a> {
     /// Per source value, its quantization wherever it is stored in a width.
     parameters: PerWidth<Vec<Option<Quantization>>>,
     bias_correction: bool,
-    int4_weights: &'a [String],
+    pub int4_weights: &'a [String],
     palette: Option<u16>,
     pub out: Graph,
     pub quantization: Vec<Option<Quantization>>,

@@ -15,6 +15,7 @@ mod lower;
 mod palette;
 mod params;
 mod port_types;
+mod roundings;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -27,6 +28,7 @@ pub use choose::{Method, Range};
 pub use dequantize::dequantized;
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
 pub use port_types::with_port_types;
+pub use roundings::{stored, stored_constants, with_roundings, with_stored_weights};
 pub use verify::verify;
 pub use width::Width;
 

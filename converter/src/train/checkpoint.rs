@@ -93,3 +93,10 @@ impl State {
         Ok(Self { graph: io::load(bytes)?, best, first, second, progress })
     }
 }
+
+/// True if the checkpoint is of a run with this identity.
+pub fn belongs(bytes: &[u8], identity: &[String; 2]) -> bool {
+    let note = io::note(bytes).ok().flatten();
+    let progress = note.and_then(|note| serde_json::from_str::<Progress>(&note).ok());
+    progress.is_some_and(|progress| [progress.recipe, progress.data] == *identity)
+}

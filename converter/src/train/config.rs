@@ -1,5 +1,6 @@
 //! `[train]` of a recipe, as its file spells it.
 
+use super::compress::Teacher;
 use crate::recipe::DataSource;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,8 @@ pub struct Training {
     /// Parameters that stay as they are: names, `*` for any text.
     #[serde(default)]
     pub freeze: Vec<String>,
+    /// Another network, whose scores are learned too.
+    pub teacher: Option<Teacher>,
     /// Convert the trained network to a `.mote` file.
     #[serde(default = "yes")]
     pub convert: bool,

@@ -35,6 +35,26 @@ pub enum TrainError {
     Diverged { epoch: usize, step: usize, loss: f64 },
     #[error("parameter `{name}` is no longer finite after epoch {epoch}")]
     NotFinite { epoch: usize, name: String },
+    #[error(transparent)]
+    Prune(#[from] crate::prune::PruneError),
+    #[error(transparent)]
+    Quantize(#[from] crate::quantize::QuantizeError),
+    #[error(transparent)]
+    Plan(#[from] crate::plan::PlanError),
+    #[error(transparent)]
+    Emit(#[from] crate::emit::EmitError),
+    #[error(transparent)]
+    Session(#[from] crate::validate::SessionError),
+    #[error(
+        "the teacher's shapes are {teacher}, the student's {student}: they must be the same, batch and axes of size 1 aside"
+    )]
+    OtherShape { teacher: String, student: String },
+    #[error("the {whose} has no node `{name}`; it has {names}")]
+    NoFeature { whose: &'static str, name: String, names: String },
+    #[error("the teacher's scores are missing: give an array of as many rows as there are training samples")]
+    NoTeacher,
+    #[error("the teacher's array holds {got}; {samples} samples of {scores} scores are needed")]
+    TeacherScores { got: String, samples: usize, scores: usize },
     #[error("the checkpoint cannot be used: {0}")]
     Checkpoint(#[from] LoadError),
     #[error("the checkpoint is of another {what}")]

@@ -2,9 +2,11 @@
 
 mod augment;
 mod checkpoint;
+mod compress;
 mod config;
 mod curves;
 mod error;
+mod integer;
 mod layers;
 mod loss;
 mod network;
@@ -13,17 +15,22 @@ mod random;
 mod run;
 mod samples;
 mod schedule;
+mod sparse;
 mod state_dict;
+mod teacher;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_compress;
 mod trainer;
 
-pub use checkpoint::Epoch;
+pub use checkpoint::{Epoch, belongs};
+pub use compress::{Feature, Rounded, Step, Teacher, check_steps};
 pub use config::{Augment, EarlyStopping, Flip, Loss, Optimizer, Schedule, ScheduleKind, Split, Target, Training};
 pub use curves::curves;
 pub use error::TrainError;
 pub use layers::{Function, Layer, Padding, PaddingRule, Size};
 pub use network::{LayerError, Network, Order, Slot, build};
 pub use run::{Event, Job, Outcome, train};
-pub use samples::{Samples, split};
+pub use samples::{Samples, parts, split};
 pub use state_dict::{Match, load as load_weights};

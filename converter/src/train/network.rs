@@ -1,5 +1,6 @@
 //! From the layers of a recipe to a graph with first weights.
 
+use super::config::Loss;
 use super::layers::{Function, Layer, Padding, PaddingRule, Size};
 use super::random::{Purpose, Random};
 use crate::ir::{Activation, DType, Graph, Op, Pads, Port, Tensor, Unary, ValueId};
@@ -357,13 +358,17 @@ fn hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The node behind an output if it only scales scores into probabilities, for the loss that wants what is before it.
-pub(super) fn before_probabilities(graph: &Graph, softmax: bool) -> Option<ValueId> {
-    let node = graph.producing_node(graph.outputs.first()?.value)?.1;
-    let fits = match node.op {
-        Op::Softmax { .. } => softmax,
-        Op::Unary(Unary::Sigmoid) => !softmax,
-        _ => false,
+/// The scores that a loss wants, if the output is probabilities that follow from them.
+pub(super) fn before_probabilities(graph: &Graph, kind: Loss) -> Option<ValueId> {
+    let output = graph.outputs.first()?.value;
+    let node = match graph.producing_node(output)?.1 {
+        // A rounding of probabilities.
+        rounding if matches!(rounding.op, Op::FakeQuantize { .. }) => graph.producing_node(rounding.inputs[0])?.1,
+        node => node,
     };
+    let fits = matches!(
+        (&node.op, kind),
+        (Op::Softmax { .. }, Loss::CrossEntropy) | (Op::Unary(Unary::Sigmoid), Loss::BinaryCrossEntropy)
+    );
     fits.then(|| node.inputs.first().copied()).flatten()
 }

@@ -3,13 +3,18 @@
 use super::TrainError;
 use super::augment::Layout;
 use super::checkpoint::{Epoch, Progress, SCHEMA, State};
+use super::compress::{Rounded, SAMPLES};
 use super::config::Training;
 use super::network::Network;
 use super::random::{Purpose, Random};
 use super::samples::Samples;
+use super::sparse::{Sparse, settled};
 use super::trainer::{Batch, Gradients, Tally, Trainer};
 use crate::ir::io::Floats;
 use crate::ir::{Graph, Tensor};
+use crate::passes;
+use crate::prune::weights::Sparsity;
+use crate::quantize::{self, CalibrateOptions};
 
 /// Samples per step of validation, which records nothing and can take more at once.
 const EVALUATION_BATCH: usize = 64;
@@ -26,6 +31,16 @@ pub struct Job<'a> {
     pub validation: Option<&'a Samples>,
     /// What the background of a picture is in the network's units, per channel: raw 0 after normalization.
     pub background: &'a [f32],
+    /// The network of `training.teacher`, unless its scores come with the samples.
+    pub teacher: Option<&'a Graph>,
+    /// Weights that become zero.
+    pub sparsity: Option<&'a Sparsity>,
+    /// Weights that are zero at the beginning stay it.
+    pub keep_zeros: bool,
+    /// Train with the integers of the device.
+    pub quantize: Option<&'a Rounded>,
+    /// How their ranges are chosen.
+    pub calibrate: CalibrateOptions,
     /// Identifies the recipe with everything it names, and the data: a checkpoint of others is refused.
     pub identity: [String; 2],
     /// A checkpoint to go on from.
@@ -42,6 +57,8 @@ pub enum Event<'a> {
         /// Elements of all parameters that are not frozen.
         elements: usize,
     },
+    /// Samples that ranges are chosen from: done, and in all.
+    Calibrating(usize, usize),
     /// Batches done in this epoch, and in all.
     Step(usize, usize),
     /// An epoch is over. The second tells whether it is the best so far.
@@ -63,6 +80,13 @@ pub struct Outcome {
     pub stopped_early: bool,
 }
 
+impl Outcome {
+    /// Of no epochs.
+    pub fn untrained(graph: Graph) -> Self {
+        Self { graph, history: Vec::new(), best_epoch: 0, stopped_early: false }
+    }
+}
+
 /// Trains. `events` keeps checkpoints; an error of it ends the run.
 ///
 /// The same job gives the same weights, bit for bit, on the same machine, whether it runs at once or goes on from the last
@@ -70,7 +94,8 @@ pub struct Outcome {
 pub fn train(job: &Job, events: &mut dyn FnMut(Event) -> Result<(), TrainError>) -> Result<Outcome, TrainError> {
     let training = job.training;
     check(job)?;
-    let mut trainer = Trainer::new(job.network, training)?;
+    let rounded = job.quantize.map(|settings| with_roundings(job, settings, events)).transpose()?;
+    let mut trainer = Trainer::new(job, rounded.as_ref().unwrap_or(job.network))?;
     let [recipe, data] = job.identity.clone();
     let mut progress = Progress { schema: SCHEMA, recipe, data, ..Progress::default() };
     let mut best = Floats::new();
@@ -86,11 +111,23 @@ pub fn train(job: &Job, events: &mut dyn FnMut(Event) -> Result<(), TrainError>)
         trainer.restore(&state)?;
         (progress, best) = (state.progress, state.best);
     }
+    if job.keep_zeros || trainer.step > 0 && job.sparsity.is_some() {
+        let sparse = Sparse::of_zeros(&mut trainer);
+        trainer.set_sparse(sparse);
+    }
+    if let (Some(sparsity), 0) = (job.sparsity, trainer.step) {
+        trainer.choose_zeros(sparsity, steps(job))?;
+    }
     events(Event::Start { done: progress.history.len(), elements: trainer.trained_elements() })?;
     let mut stopped_early = is_over(training, &progress);
     while progress.history.len() < training.epochs && !stopped_early {
         let figures = epoch(job, &mut trainer, progress.history.len(), events)?;
-        let better = note(training, &mut progress, &figures);
+        // Weights that are not all zero yet tell nothing about those that will be.
+        let counts = job.sparsity.is_none_or(|sparsity| trainer.step >= settled(sparsity, steps(job)));
+        let better = if counts { note(training, &mut progress, &figures) } else { true };
+        if !counts {
+            progress.best_epoch = figures.epoch;
+        }
         if better {
             best = weights(&trainer.graph());
         }
@@ -102,8 +139,41 @@ pub fn train(job: &Job, events: &mut dyn FnMut(Event) -> Result<(), TrainError>)
     }
     let mut graph = trainer.graph();
     set_weights(&mut graph, &best);
+    if let Some(settings) = job.quantize {
+        graph = quantize::with_stored_weights(&graph, &settings.int4)?;
+    }
     let stopped_early = stopped_early && progress.history.len() < training.epochs;
     Ok(Outcome { graph, best_epoch: progress.best_epoch, history: progress.history, stopped_early })
+}
+
+/// The network with roundings where its integer form will have them.
+fn with_roundings(
+    job: &Job,
+    settings: &Rounded,
+    events: &mut dyn FnMut(Event) -> Result<(), TrainError>,
+) -> Result<Network, TrainError> {
+    let mut graph = job.network.graph.clone();
+    graph.drop_fake_quantization();
+    passes::run_default(&mut graph)?;
+    let samples = job.data.spread(settings.samples.unwrap_or(SAMPLES));
+    let total = samples.len();
+    let mut told = Ok(());
+    let mut progress = |done| {
+        if told.is_ok() {
+            told = events(Event::Calibrating(done, total));
+        }
+    };
+    let ranges = quantize::calibrate(&graph, &samples, &job.calibrate, &mut progress)?;
+    told?;
+    let graph = quantize::with_roundings(&graph, &ranges, &settings.options())?;
+    Ok(Network { graph, slots: Vec::new() })
+}
+
+/// Optimizer steps of the whole run.
+fn steps(job: &Job) -> u64 {
+    let per_epoch =
+        if job.training.optimizer.is_full_batch() { 1 } else { job.data.len().div_ceil(job.training.batch) };
+    per_epoch as u64 * job.training.epochs as u64
 }
 
 /// True if patience is at its end.
@@ -144,6 +214,9 @@ fn epoch(
         if !full || index + 1 == batches {
             rate = training.optimizer.rate() * training.schedule.factor(trainer.step, per_epoch, training.epochs);
             trainer.descend(std::mem::take(&mut gradients), rate);
+            if let Some(sparsity) = job.sparsity {
+                trainer.choose_zeros(sparsity, steps(job))?;
+            }
         }
         events(Event::Step(index + 1, batches))?;
     }

@@ -17,6 +17,8 @@ pub struct Samples {
     pub(super) targets: Vec<Vec<f32>>,
     /// Classes, if accuracy can be told.
     pub(super) labels: Option<Vec<usize>>,
+    /// A teacher's scores for each sample, if they are stored.
+    pub(super) teacher: Option<Vec<Vec<f32>>>,
 }
 
 impl Samples {
@@ -42,13 +44,29 @@ impl Samples {
             }
             let first =
                 |sample: &Vec<Vec<f32>>| output.to_stored(sample.first().map(Vec::as_slice).unwrap_or_default());
-            return Ok(Self { inputs, targets: data.samples.iter().map(first).collect(), labels: None });
+            return Ok(Self { inputs, targets: data.samples.iter().map(first).collect(), ..Self::default() });
         }
         let classes = crate::validate::accuracy::class_count(scores);
         let labels = data.check_labels(classes).map_err(|e| TrainError::Samples(Box::new(e.into())))?.to_vec();
         let smoothing = if training.loss == Loss::CrossEntropy { training.label_smoothing } else { 0.0 };
         let row = |&label: &usize| output.to_stored(&target_row(training.loss, label, scores, smoothing));
-        Ok(Self { inputs, targets: labels.iter().map(row).collect(), labels: Some(labels) })
+        Ok(Self { inputs, targets: labels.iter().map(row).collect(), labels: Some(labels), teacher: None })
+    }
+
+    /// Adds a teacher's scores, one row a sample.
+    pub fn with_teacher(self, scores: Vec<Vec<f32>>) -> Result<Self, TrainError> {
+        let wanted = self.targets.first().map_or(0, Vec::len);
+        if scores.len() != self.len() || scores.iter().any(|row| row.len() != wanted) {
+            let got = format!("{} rows of {}", scores.len(), scores.first().map_or(0, Vec::len));
+            return Err(TrainError::TeacherScores { got, samples: self.len(), scores: wanted });
+        }
+        Ok(Self { teacher: Some(scores), ..self })
+    }
+
+    /// Up to `n` of the inputs, spread evenly.
+    pub fn spread(&self, n: usize) -> Vec<Vec<Tensor>> {
+        let n = n.min(self.len());
+        (0..n).map(|i| self.inputs[i * self.len() / n].clone()).collect()
     }
 
     /// True if the augmentation can be applied.
@@ -61,9 +79,8 @@ impl Samples {
     }
 }
 
-/// The samples of one set, divided by the seed: for training, validation and test.
-pub fn split(data: Dataset, split: &Split, seed: u64) -> Result<[Dataset; 3], TrainError> {
-    let n = data.len();
+/// For every sample of a set of `n`, whether it is for training (0), validation (1) or test (2): the seed decides.
+pub fn parts(n: usize, split: &Split, seed: u64) -> Result<Vec<usize>, TrainError> {
     let share = |share: f64| ((n as f64 * share).round() as usize).min(n);
     let (validation, test) = (share(split.validation), share(split.test));
     for (purpose, wanted, got) in [("validate", split.validation, validation), ("test", split.test, test)] {
@@ -79,6 +96,12 @@ pub fn split(data: Dataset, split: &Split, seed: u64) -> Result<[Dataset; 3], Tr
     for (position, &sample) in order.iter().enumerate().take(validation + test) {
         part[sample] = if position < validation { 1 } else { 2 };
     }
+    Ok(part)
+}
+
+/// The samples of one set, divided as [`parts`] says.
+pub fn split(data: Dataset, split: &Split, seed: u64) -> Result<[Dataset; 3], TrainError> {
+    let part = parts(data.len(), split, seed)?;
     let empty = || Dataset {
         labels: data.labels.as_ref().map(|_| Vec::new()),
         class_names: data.class_names.clone(),

@@ -6,7 +6,7 @@ use crate::ir::io::{self, Floats};
 use crate::ir::{Graph, Op};
 use crate::passes;
 
-fn recipe(text: &str) -> (Network, Training) {
+pub(super) fn recipe(text: &str) -> (Network, Training) {
     let text = format!("name = 'net'\n{text}");
     let recipe: crate::recipe::Recipe = toml::from_str(&text).unwrap_or_else(|e| panic!("{e}"));
     let training = recipe.train.unwrap();
@@ -14,7 +14,7 @@ fn recipe(text: &str) -> (Network, Training) {
 }
 
 /// Pictures of 6 x 6 with one bright column: left, middle or right.
-fn columns(n: usize) -> Dataset {
+pub(super) fn columns(n: usize) -> Dataset {
     let mut random = random::Random::new(11, random::Purpose::Augment, &[]);
     let labels: Vec<usize> = (0..n).map(|i| i % 3).collect();
     let picture = |&label: &usize| {
@@ -25,7 +25,7 @@ fn columns(n: usize) -> Dataset {
     Dataset { samples, labels: Some(labels), origin: "columns".into(), ..Dataset::default() }
 }
 
-const NET: &str = "
+pub(super) const NET: &str = "
 input = [6, 6, 1]
 layers = [
   { op = 'conv2d', name = 'conv', filters = 4, kernel = 3, padding = 'same', bias = false },
@@ -60,15 +60,7 @@ fn try_run(
 ) -> Result<Outcome, TrainError> {
     let samples = Samples::new(&network.graph, data, training)?;
     let validation = validation.map(|v| Samples::new(&network.graph, v, training)).transpose()?;
-    let job = Job {
-        network,
-        training,
-        data: &samples,
-        validation: validation.as_ref(),
-        background: &[0.0],
-        identity: ["recipe".into(), "data".into()],
-        resume,
-    };
+    let job = Job { resume, ..job(network, training, &samples, validation.as_ref()) };
     train(&job, &mut |event| {
         if let Event::Checkpoint(state, _) = event {
             checkpoints.push(state.to_vec());
@@ -77,7 +69,30 @@ fn try_run(
     })
 }
 
-fn bytes(graph: &Graph) -> Vec<u8> {
+/// Plain training.
+pub(super) fn job<'a>(
+    network: &'a Network,
+    training: &'a Training,
+    data: &'a Samples,
+    validation: Option<&'a Samples>,
+) -> Job<'a> {
+    Job {
+        network,
+        training,
+        data,
+        validation,
+        background: &[0.0],
+        teacher: None,
+        sparsity: None,
+        keep_zeros: false,
+        quantize: None,
+        calibrate: crate::quantize::CalibrateOptions::default(),
+        identity: ["recipe".into(), "data".into()],
+        resume: None,
+    }
+}
+
+pub(super) fn bytes(graph: &Graph) -> Vec<u8> {
     io::save(graph, &Floats::new(), None).unwrap()
 }
 

@@ -2,11 +2,15 @@
 
 use super::checkpoint::{Progress, State};
 use super::config::{Loss, Training};
+use super::integer::Integer;
 use super::loss::loss;
 use super::network::{Network, before_probabilities};
 use super::optimizer::{Moments, Penalties};
 use super::random::{Purpose, Random};
+use super::run::Job;
 use super::samples::Samples;
+use super::sparse::Sparse;
+use super::teacher::Teacher;
 use super::{TrainError, state_dict};
 use crate::execute::{Array, Executor, Precision, RANK, Statistics, Target, Training as Mode};
 use crate::ir::io::Floats;
@@ -62,6 +66,8 @@ pub(super) struct Batch {
     pub inputs: Vec<Vec<f32>>,
     pub targets: Vec<f32>,
     pub labels: Option<Vec<usize>>,
+    /// A teacher's stored scores.
+    pub teacher: Option<Vec<f32>>,
     pub samples: usize,
 }
 
@@ -78,8 +84,33 @@ impl Batch {
         }
         let targets = which.iter().flat_map(|&i| samples.targets[i].iter().copied()).collect();
         let labels = samples.labels.as_ref().map(|labels| which.iter().map(|&i| labels[i]).collect());
-        Self { inputs, targets, labels, samples: which.len() }
+        let teacher = samples.teacher.as_ref().map(|scores| which.iter().flat_map(|&i| scores[i].clone()).collect());
+        Self { inputs, targets, labels, teacher, samples: which.len() }
     }
+
+    /// Sample `i` alone.
+    fn one(&self, i: usize) -> Self {
+        let part = |data: &Vec<f32>| {
+            let each = data.len() / self.samples.max(1);
+            data[i * each..(i + 1) * each].to_vec()
+        };
+        Self {
+            inputs: self.inputs.iter().map(part).collect(),
+            targets: part(&self.targets),
+            labels: self.labels.as_ref().map(|labels| vec![labels[i]]),
+            teacher: self.teacher.as_ref().map(part),
+            samples: 1,
+        }
+    }
+}
+
+/// A pass over the graph that gradients can be asked of.
+struct Recorded {
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests compare them with the device's"))]
+    scores: Burn<2>,
+    tally: Tally,
+    loss: Burn<1>,
+    statistics: Vec<Statistics>,
 }
 
 /// Gradients of all parameters, summed over batches.
@@ -115,12 +146,20 @@ pub(super) struct Trainer<'a> {
     norms: Vec<(usize, Option<Norm>)>,
     fixed: Vec<usize>,
     penalties: Penalties,
+    teacher: Option<Teacher<'a>>,
+    /// Names of the nodes whose weights have four bits, if training rounds.
+    rounds: Option<&'a [String]>,
+    /// The device's form of the present weights, once it is needed.
+    integer: Option<Integer>,
+    sparse: Sparse,
     /// Optimizer steps done.
     pub step: u64,
 }
 
 impl<'a> Trainer<'a> {
-    pub fn new(network: &Network, training: &'a Training) -> Result<Self, TrainError> {
+    /// `network` is what is trained, as it is: with roundings if `job` wants them.
+    pub fn new(job: &Job<'a>, network: &Network) -> Result<Self, TrainError> {
+        let training = job.training;
         let graph = network.graph.clone();
         let scores = scores_graph(&graph, training.loss)?;
         let frozen = frozen(network, training)?;
@@ -155,11 +194,19 @@ impl<'a> Trainer<'a> {
             let slot = &mut executor.constants_mut()[parameter.value.0];
             *slot = slot.as_ref().map(Array::as_parameter);
         }
+        let teacher = match &training.teacher {
+            Some(settings) => Some(Teacher::new(settings, job.teacher, &executor, training.loss, &target)?),
+            None => None,
+        };
         let fixed = norms.iter().filter(|n| n.1.is_none()).map(|n| n.0).collect();
         Ok(Self {
             evaluator: Executor::on(&scores, target.clone())?,
             moments: vec![Moments::default(); parameters.len()],
             penalties: Penalties::of(training),
+            teacher,
+            rounds: job.quantize.map(|q| q.int4.as_slice()),
+            integer: None,
+            sparse: Sparse::default(),
             step: 0,
             training,
             graph,
@@ -169,6 +216,44 @@ impl<'a> Trainer<'a> {
             norms,
             fixed,
         })
+    }
+
+    /// The weights that can be sparse, with their names and the lengths of their rows.
+    pub fn sparse_layers(&self) -> Vec<(usize, String, usize)> {
+        let mut layers = Vec::new();
+        for node in self.graph.nodes.iter().filter(|n| prunable(&n.op)) {
+            let Some(&id) = node.inputs.get(1) else { continue };
+            if self.parameters.iter().any(|p| p.value == id) && !layers.iter().any(|l: &(usize, _, _)| l.0 == id.0) {
+                let row = self.graph.value(id).shape.iter().skip(1).product::<usize>().max(1);
+                layers.push((id.0, node.name.clone(), row));
+            }
+        }
+        layers
+    }
+
+    /// From now on, weights stay zero where these say so.
+    pub fn set_sparse(&mut self, sparse: Sparse) {
+        self.sparse = sparse;
+        self.integer = None;
+    }
+
+    /// Shape of a constant.
+    pub fn shape(&self, value: usize) -> Vec<usize> {
+        self.graph.value(ValueId(value)).shape.clone()
+    }
+
+    /// Present elements of a constant.
+    pub fn elements(&mut self, value: usize) -> Vec<f32> {
+        self.executor.constants_mut()[value].as_ref().map(Array::to_vec).unwrap_or_default()
+    }
+
+    /// Makes weights zero.
+    pub fn zero(&mut self, value: usize, keep: &[bool]) {
+        let data = self.elements(value).iter().zip(keep).map(|(&w, keep)| if *keep { w } else { 0.0 }).collect();
+        let recording = self.executor.target().clone();
+        let array = Array::new(data, &self.graph.value(ValueId(value)).shape, &recording);
+        self.executor.constants_mut()[value] = Some(array.as_parameter());
+        self.integer = None;
     }
 
     /// Number of elements that are trained.
@@ -189,20 +274,19 @@ impl<'a> Trainer<'a> {
 
     /// Adds the gradient of the mean loss over `batch`, times `share`, to `gradients`.
     pub fn accumulate(&mut self, batch: &Batch, share: f64, gradients: &mut Gradients) -> Result<Tally, TrainError> {
-        let (seed, step) = (self.training.seed, self.step);
-        let mut drawn = 0;
-        let mut random = |n: usize| {
-            drawn += 1;
-            let mut stream = Random::new(seed, Purpose::Dropout, &[step, drawn]);
-            (0..n).map(|_| stream.unit()).collect()
-        };
-        let mut mode = Mode { random: &mut random, fixed: &self.fixed, statistics: Vec::new() };
-        let recording = self.executor.target().clone();
-        let y = rows(&self.executor, batch, &recording, Some(&mut mode))?;
-        let statistics = mode.statistics;
-        let t = target_rows(batch, &recording);
-        let loss = loss(self.training.loss, y.clone(), t);
-        let tally = tally(self.training.loss, &y, &loss, batch);
+        if self.rounds.is_some() && batch.samples > 1 && !self.executor.batches() {
+            let mut sum = Tally::default();
+            for i in 0..batch.samples {
+                sum.add(self.accumulate(&batch.one(i), share / batch.samples as f64, gradients)?);
+            }
+            return Ok(sum);
+        }
+        let leaves = self.round_weights()?;
+        let recorded = self.forward(batch);
+        if let Some(leaves) = leaves {
+            leaves.into_iter().for_each(|(value, leaf)| self.executor.constants_mut()[value] = Some(leaf));
+        }
+        let Recorded { tally, loss, statistics, .. } = recorded?;
         if !tally.loss.is_finite() {
             return Ok(tally);
         }
@@ -216,6 +300,83 @@ impl<'a> Trainer<'a> {
         }
         self.follow(&statistics);
         Ok(tally)
+    }
+
+    /// Loss of a batch, recorded.
+    fn forward(&mut self, batch: &Batch) -> Result<Recorded, TrainError> {
+        let (seed, step) = (self.training.seed, self.step);
+        let mut drawn = 0;
+        let mut random = |n: usize| {
+            drawn += 1;
+            let mut stream = Random::new(seed, Purpose::Dropout, &[step, drawn]);
+            (0..n).map(|_| stream.unit()).collect()
+        };
+        let computed = self.integer.as_ref().map(|integer| integer.run(batch, &self.target)).transpose()?;
+        let stored = |node: usize| {
+            let mut roundings = computed.iter().flat_map(|computed| &computed.roundings);
+            roundings.find(|(at, _)| *at == node).map(|(_, array)| array.clone())
+        };
+        let mut mode = Mode { random: &mut random, fixed: &self.fixed, stored: &stored, statistics: Vec::new() };
+        let recording = self.executor.target().clone();
+        let mut seen = Vec::new();
+        let mut observe = |value: ValueId, array: &Array| {
+            if self.teacher.as_ref().is_some_and(|t| t.watches(value)) {
+                seen.push((value, array.clone()));
+            }
+        };
+        let y = rows(&self.executor, batch, &recording, Some(&mut mode), &mut observe)?;
+        let statistics = mode.statistics;
+        let t = target_rows(batch, &recording);
+        let mut loss = loss(self.training.loss, y.clone(), t);
+        if let Some(teacher) = &self.teacher {
+            loss = teacher.join(loss, y.clone(), batch, &seen, &recording)?;
+        }
+        let tally = tally(self.training.loss, &y, &loss, batch);
+        Ok(Recorded { scores: y, tally, loss, statistics })
+    }
+
+    /// The scores that training sees for a batch, one row a sample.
+    #[cfg(test)]
+    pub fn scores(&mut self, batch: &Batch) -> Result<Vec<f32>, TrainError> {
+        let leaves = self.round_weights()?;
+        let recorded = self.forward(batch)?;
+        for (value, leaf) in leaves.into_iter().flatten() {
+            self.executor.constants_mut()[value] = Some(leaf);
+        }
+        Ok(recorded.scores.try_to_vec_as::<f32>().unwrap_or_default())
+    }
+
+    /// If training rounds, puts what the integer weights stand for in the place of the weights, with their gradients; gives
+    /// the weights to put back.
+    fn round_weights(&mut self) -> Result<Option<Vec<(usize, Array)>>, TrainError> {
+        let Some(int4) = self.rounds else { return Ok(None) };
+        self.present_integer(int4)?;
+        let Some(integer) = &self.integer else { return Ok(None) };
+        let constants = self.executor.constants_mut();
+        let mut leaves = Vec::with_capacity(integer.constants.len());
+        for (value, stored) in &integer.constants {
+            let Some(leaf) = constants[value.0].take() else { continue };
+            // The difference is exactly 0, and carries the gradient.
+            let rounded = leaf.map(|w| stored.with_record().full().add(w.clone().sub(w.detach())));
+            constants[value.0] = Some(rounded);
+            leaves.push((value.0, leaf));
+        }
+        Ok(Some(leaves))
+    }
+
+    /// Makes [`Self::integer`] that of the present weights.
+    fn present_integer(&mut self, int4: &[String]) -> Result<(), TrainError> {
+        if self.integer.is_none() {
+            let mut graph = self.executor.graph().clone();
+            let constants = self.executor.constants_mut();
+            for (value, constant) in graph.values.iter_mut().zip(constants) {
+                if let (Some(Tensor::F32 { data, .. }), Some(array)) = (&mut value.constant, constant) {
+                    *data = array.to_vec();
+                }
+            }
+            self.integer = Some(Integer::new(graph, int4, &self.target)?);
+        }
+        Ok(())
     }
 
     /// Running statistics move towards those of a batch.
@@ -250,12 +411,20 @@ impl<'a> Trainer<'a> {
             let new = old
                 .without_record()
                 .map(|weight| self.training.optimizer.step(weight, gradient, moments, rate, self.step, penalties));
+            let new = match self.sparse.mask(parameter.value.0) {
+                Some(mask) => new.map(|weight| weight.mul(mask)),
+                None => new,
+            };
             constants[parameter.value.0] = Some(new.with_record().as_parameter());
         }
+        self.integer = None;
     }
 
     /// Loss and recognised samples of a set, as the converted network would see it.
     pub fn evaluate(&mut self, samples: &Samples, batch: usize) -> Result<Tally, TrainError> {
+        if let Some(int4) = self.rounds {
+            self.present_integer(int4)?;
+        }
         for (to, from) in self.evaluator.constants_mut().iter_mut().zip(self.executor.constants_mut()) {
             *to = from.as_ref().map(Array::without_record);
         }
@@ -263,7 +432,14 @@ impl<'a> Trainer<'a> {
         let mut sum = Tally::default();
         for which in all.chunks(batch) {
             let batch = Batch::of(samples, which, |_, x| x.to_vec());
-            let y = rows(&self.evaluator, &batch, &self.target, None)?;
+            let y = match &self.integer {
+                Some(integer) => {
+                    let outputs = integer.run(&batch, &self.target)?.outputs;
+                    let columns = outputs.shape().last().copied().unwrap_or(1);
+                    outputs.full().reshape([batch.samples, columns])
+                }
+                None => rows(&self.evaluator, &batch, &self.target, None, &mut |_, _| {})?,
+            };
             let loss = loss(self.training.loss, y.clone(), target_rows(&batch, &self.target));
             sum.add(tally(self.training.loss, &y, &loss, &batch));
         }
@@ -331,18 +507,23 @@ impl<'a> Trainer<'a> {
             let slot = &mut constants[parameter.value.0];
             *slot = slot.as_ref().map(Array::as_parameter);
         }
+        self.integer = None;
     }
+}
+
+/// Layers whose weights may become zero: not depthwise ones, which have few.
+fn prunable(op: &Op) -> bool {
+    matches!(op, Op::Conv2d { groups: 1, .. } | Op::FullyConnected { .. })
 }
 
 /// The graph up to the scores that the loss takes: logits, where probabilities follow from them.
 fn scores_graph(graph: &Graph, kind: Loss) -> Result<Graph, TrainError> {
     let mut scores = graph.clone();
     scores.outputs.truncate(1);
-    let logits = match kind {
-        Loss::CrossEntropy => before_probabilities(graph, true),
-        Loss::BinaryCrossEntropy => Some(before_probabilities(graph, false).ok_or(TrainError::NoSigmoid)?),
-        Loss::Mse => None,
-    };
+    let logits = before_probabilities(graph, kind);
+    if kind == Loss::BinaryCrossEntropy && logits.is_none() {
+        return Err(TrainError::NoSigmoid);
+    }
     if let (Some(logits), Some(output)) = (logits, scores.outputs.first_mut()) {
         output.value = logits;
     }
@@ -376,12 +557,14 @@ fn frozen(network: &Network, training: &Training) -> Result<Vec<bool>, TrainErro
     Ok(frozen)
 }
 
-/// The first output for a batch, one row a sample.
-fn rows(
+/// The first output for a batch, one row a sample. `observe` sees every value, those of one sample after the other if they
+/// cannot run at once.
+pub(super) fn rows(
     executor: &Executor,
     batch: &Batch,
     target: &Target,
     mut mode: Option<&mut Mode<'_>>,
+    observe: &mut dyn FnMut(ValueId, &Array),
 ) -> Result<Burn<2>, TrainError> {
     let graph = executor.graph();
     let shape = |port: usize, n: usize| {
@@ -393,8 +576,8 @@ fn rows(
     };
     let mut run = |inputs: Vec<Array>, n: usize| -> Result<Burn<2>, TrainError> {
         let outputs = match mode.as_deref_mut() {
-            Some(mode) => executor.forward_training(inputs, n, mode)?,
-            None => executor.forward(inputs, n, &mut |_, _| {})?,
+            Some(mode) => executor.forward_training(inputs, n, mode, observe)?,
+            None => executor.forward(inputs, n, observe)?,
         };
         let Some(first) = outputs.first() else { return Err(TrainError::NothingToTrain) };
         let elements: usize = first.shape().iter().product();

@@ -174,13 +174,18 @@ impl Decode<'_> for i32 {
     }
 }
 
-/// As `i32`, within 16 bits.
+/// As `i32`, within 16 bits, which three bytes hold: a longer form of a small number is none.
 impl Decode<'_> for i16 {
     fn decode(from: &mut Reader) -> Self {
-        i16::try_from(i32::decode(from)).unwrap_or_else(|_| {
-            from.fail();
-            0
-        })
+        let before = from.rest.len();
+        let value = i32::decode(from);
+        match i16::try_from(value) {
+            Ok(value) if before.wrapping_sub(from.rest.len()) <= 3 => value,
+            _ => {
+                from.fail();
+                0
+            }
+        }
     }
 }
 

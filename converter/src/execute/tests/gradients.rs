@@ -137,8 +137,9 @@ fn batch_normalization_is_differentiable_in_both_modes() {
         check(&batch_norm(&x), &x.data);
         // Scale and shift only: the other constants take no part.
         let train = |executor: &Executor, x: Array, batch: usize| {
-            let mut training = Training { random: &mut |_| unreachable!(), fixed: &[], statistics: Vec::new() };
-            executor.forward_training(vec![x], batch, &mut training).unwrap()
+            let mut training =
+                Training { random: &mut |_| unreachable!(), fixed: &[], stored: &|_| None, statistics: Vec::new() };
+            executor.forward_training(vec![x], batch, &mut training, &mut |_, _| {}).unwrap()
         };
         let samples = random(&[3, x.data.len()], 9);
         compare(&batch_norm(&x), &samples.data, 3, &|i| i < 3, &train);
@@ -151,8 +152,9 @@ fn training_normalizes_with_the_batch_and_tells_its_statistics() {
     let executor = Executor::new(&batch_norm(&x)).unwrap();
     let batch = random(&[4, 2, 2, 3], 5);
     let input = Array::new(batch.data.clone(), &batch.shape, executor.target());
-    let mut training = Training { random: &mut |_| unreachable!(), fixed: &[], statistics: Vec::new() };
-    let y = executor.forward_training(vec![input], 4, &mut training).unwrap()[0].to_vec();
+    let mut training =
+        Training { random: &mut |_| unreachable!(), fixed: &[], stored: &|_| None, statistics: Vec::new() };
+    let y = executor.forward_training(vec![input], 4, &mut training, &mut |_, _| {}).unwrap()[0].to_vec();
     let [scale, shift] = [random(&[3], 2), random(&[3], 3)];
     let [Statistics { node: 0, mean, variance }] = &training.statistics[..] else { panic!() };
     for c in 0..3 {
@@ -179,15 +181,16 @@ fn dropout_drops_while_training_only() {
     assert_eq!(executor.forward(vec![input()], 1, &mut |_, _| {}).unwrap()[0].to_vec(), x.data);
     let numbers = [0.9, 0.2, 0.25, 0.0, 0.5, 0.24];
     let draw = &mut |n: usize| numbers[..n].to_vec();
-    let mut training = Training { random: draw, fixed: &[], statistics: Vec::new() };
-    let y = executor.forward_training(vec![input()], 1, &mut training).unwrap()[0].to_vec();
+    let mut training = Training { random: draw, fixed: &[], stored: &|_| None, statistics: Vec::new() };
+    let y = executor.forward_training(vec![input()], 1, &mut training, &mut |_, _| {}).unwrap()[0].to_vec();
     let kept = [true, false, true, false, true, false];
     for ((y, x), kept) in y.iter().zip(&x.data).zip(kept) {
         assert!((y - if kept { x / 0.75 } else { 0.0 }).abs() < 1e-6);
     }
     let train = |executor: &Executor, x: Array, batch: usize| {
-        let mut training = Training { random: &mut |n| numbers[..n].to_vec(), fixed: &[], statistics: Vec::new() };
-        executor.forward_training(vec![x], batch, &mut training).unwrap()
+        let mut training =
+            Training { random: &mut |n| numbers[..n].to_vec(), fixed: &[], stored: &|_| None, statistics: Vec::new() };
+        executor.forward_training(vec![x], batch, &mut training, &mut |_, _| {}).unwrap()
     };
     compare(&graph, &x.data, 1, &|_| true, &train);
 }

@@ -52,6 +52,10 @@ fn integers_at_their_limits() {
     }
     same::<u32>(&[0x80, 0x80]);
     same::<u32>(&[0x80, 0x00]);
+    // In more bytes than 16 bits need.
+    for long in [&[0xff, 0x80, 0x80, 0x00][..], &[0x80, 0x80, 0x00], &[0x80, 0x80, 0x04]] {
+        same::<i16>(long);
+    }
 }
 
 #[test]
