@@ -26,7 +26,7 @@ use import::{Format, ImportError, ImportOptions, Imported, Network, SourceInfo};
 use ir::{Graph, Tensor};
 use mote_runtime::format::Rounding;
 use passes::{PassError, PassReport};
-use plan::{Flash, Plan, PlanError, PlanOptions, PortLayout};
+use plan::{Compression, Flash, PackOptions, Plan, PlanError, PlanOptions, PortLayout};
 use quantize::{CalibrateOptions, QuantGraph, QuantizeError, QuantizeOptions, Ranges};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +49,8 @@ pub struct BuildOptions {
     pub plan: PlanOptions,
     /// What flash and time are traded for.
     pub flash: Flash,
+    /// What file size is worth. Weights of four bits are stored in four bits in any case.
+    pub compression: Compression,
     /// Metadata, rounding, weights, self-test. The source's hash, and the calibration set's, are filled in.
     pub emit: EmitOptions,
     /// Calibration samples that become self-test vectors, after those in `emit.self_test`.
@@ -66,6 +68,7 @@ impl Default for BuildOptions {
             layout: PortLayout::default(),
             plan: PlanOptions::default(),
             flash: Flash::default(),
+            compression: Compression::default(),
             emit: EmitOptions::default(),
             self_test_vectors: 1,
         }
@@ -150,8 +153,8 @@ pub enum BuildError {
     )]
     FloatNodes { pattern: String },
     #[error(
-        "the network came quantized, with the widths of its activations and weights: leave `--activations`, `--int16` \
-         and `--int4` out, or quantize the float network that it was made from"
+        "the network came quantized, with the widths of its activations and weights: leave `--activations`, `--int16`, \
+         `--int4` and `--palette` out, or quantize the float network that it was made from"
     )]
     Widths,
     #[error(transparent)]
@@ -207,8 +210,9 @@ pub fn build(
 
 /// Plans with the smallest weights; then, if flash may be given for speed, with as much as is left of it.
 fn plan_and_emit(quant: QuantGraph, options: &BuildOptions, emit: &EmitOptions) -> Result<(Plan, Emitted), BuildError> {
+    let packing = PackOptions { compression: options.compression, int4: options.quantize.int4_weights.clone() };
     let with = |quant: QuantGraph, options: &PlanOptions| {
-        let plan = plan::plan_with(quant, options)?;
+        let plan = plan::plan_packed(quant, options, &packing)?;
         let emitted = emit::emit(&plan, emit)?;
         Ok::<_, BuildError>((plan, emitted))
     };
@@ -295,7 +299,7 @@ fn lower_quantized(
         return Err(BuildError::FloatNodes { pattern: pattern.clone() });
     }
     let named = [&options.quantize.int16_nodes, &options.quantize.int4_weights].iter().any(|names| !names.is_empty());
-    if options.quantize.activations != quantize::Width::I8 || named {
+    if options.quantize.activations != quantize::Width::I8 || named || options.quantize.palette.is_some() {
         return Err(BuildError::Widths);
     }
     let graph = quantize::dequantized(&quant);

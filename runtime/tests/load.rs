@@ -3,7 +3,7 @@
 mod support;
 
 use mote_runtime::format::instruction::{
-    Biases, Conv2d, Conv2dSparse, Conv2dWinograd, Factors, Hwc, Requantize8, RowOrder, Window,
+    Biases, Conv2d, Conv2dSparse, Conv2dWinograd, Factors, Hwc, Requantize8, RowOrder, WeightCode, Window,
 };
 use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Section, with_signature};
 use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, Kernel, LoadError, Model, Observer};
@@ -290,6 +290,57 @@ fn winograd_convolutions_are_refused_by_rule() {
     refused(|c| c.x_shape.c = u32::MAX, Fault::Parameter);
     refused(|c| c.y_shape.c = u32::MAX, Fault::Shape);
     refused(|c| (c.requantize.min, c.requantize.max) = (1, 0), Fault::Parameter);
+}
+
+/// The first packed convolution of the zoo, edited, alone in a file.
+fn packed(edit: impl FnOnce(&mut mote_runtime::format::instruction::Conv2dPacked, &mut Vec<u8>)) -> AlignedBytes {
+    let mut zoo = support::zoo::zoo(mote_runtime::format::Rounding::Single);
+    let of = |instruction: &Instruction| match instruction {
+        Instruction::Conv2dPacked(op) => Some(*op),
+        _ => None,
+    };
+    let mut op = zoo.instructions.iter().find_map(of).unwrap();
+    edit(&mut op, &mut zoo.weights);
+    zoo.instructions = vec![Instruction::Conv2dPacked(op)];
+    zoo.bytes()
+}
+
+#[test]
+fn packed_weights_are_refused_by_rule() {
+    assert!(Model::load(&packed(|_, _| ())).is_ok());
+    let refused = |file: AlignedBytes, fault| {
+        assert_eq!(error_of(&file), LoadError::Instruction { index: 0, fault });
+    };
+    refused(packed(|op, _| op.conv.weights = 1), Fault::Alignment);
+    refused(packed(|op, _| op.packing.words = 1 << 20), Fault::WeightsBounds);
+    refused(packed(|op, _| op.packing.tile_channels = 7), Fault::Parameter);
+    refused(packed(|op, _| op.conv.scratch = 2048 - 288 - 140), Fault::ArenaBounds);
+    refused(packed(|op, _| op.conv.y = 120), Fault::Overlap);
+    let table = |op: &mut mote_runtime::format::instruction::Conv2dPacked| match op.packing.code {
+        WeightCode::Huffman { table, .. } => table as usize,
+        other => panic!("{other:?}"),
+    };
+    refused(packed(|op, weights| weights[table(op) + 11] = 1), Fault::Parameter);
+    refused(packed(|op, weights| weights[table(op)] = 255), Fault::Parameter);
+    refused(packed(|op, weights| weights.truncate(table(op) + 17)), Fault::WeightsBounds);
+    refused(packed(|op, _| op.packing.code = WeightCode::Huffman { table: 4, count: 6 }), Fault::Parameter);
+    refused(packed(|op, _| op.packing.code = WeightCode::Palette { bits: 2, values: 0, count: 5 }), Fault::Parameter);
+}
+
+/// Words that end too early, and codes that nobody wrote, give some weights and end.
+#[test]
+fn damaged_packed_weights_are_harmless() {
+    let run = |file: &[u8]| {
+        let model = Model::load(file).unwrap();
+        let mut arena = AlignedBytes::zeroed(model.arena_bytes() as usize);
+        Engine::new(model, &mut arena).unwrap().run();
+    };
+    for words in [0, 1, 2, 19] {
+        run(&packed(|op, _| op.packing.words = words));
+    }
+    for byte in [0x00, 0xff, 0x55, 0x81] {
+        run(&packed(|_, weights| weights[..256].fill(byte)));
+    }
 }
 
 #[test]

@@ -200,6 +200,9 @@ fn flash_advice(summary: &Summary) -> Vec<String> {
     if summary.instructions.iter().any(|i| i.op.ends_with("_f32")) {
         advice.push("--precision int8, or f16: weights of one byte, or two".into());
     }
+    if summary.packed_bytes().is_none() {
+        advice.push("--compress smallest: packed weights, which take more time and RAM to unpack".into());
+    }
     advice.push("fewer channels in the layers with most weights, as `mote inspect` lists them".into());
     advice
 }

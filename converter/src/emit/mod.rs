@@ -12,6 +12,7 @@ mod int16;
 mod lstm;
 mod mean;
 mod node;
+mod packed;
 mod pool;
 mod ports;
 mod rust_crate;

@@ -1,5 +1,6 @@
 //! Which kernel an instruction runs, what it does with memory, and what the planner had to choose between.
 
+use super::PackedSummary;
 use crate::plan::{Cost, SparseGain, Target, WinogradGain};
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{
@@ -37,6 +38,14 @@ impl Choice {
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes().unwrap_or(0),
             },
+            I::Conv2dPacked(op) => Self {
+                kernel: format!("im2col x4, {}", packed(instruction)),
+                memory: overlap((op.conv.x, bytes(op.conv.x_shape)), (op.conv.y, bytes(op.conv.y_shape))),
+                scratch_bytes: op.conv.scratch_bytes().unwrap_or(0).saturating_add(op.tile_bytes().unwrap_or(0)),
+            },
+            I::FullyConnectedPacked(op) => {
+                Self { kernel: packed(instruction), scratch_bytes: op.tile_bytes().unwrap_or(0), ..Self::default() }
+            }
             I::DepthwiseConv2d(op) => Self {
                 kernel: depthwise(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
@@ -108,6 +117,11 @@ impl Choice {
         let over = operands.contains(&Operand::Arena(y));
         Self { memory: if over { IN_PLACE.into() } else { String::new() }, ..Self::default() }
     }
+}
+
+/// How the weights are packed.
+fn packed(instruction: &Instruction) -> String {
+    PackedSummary::of(instruction).map_or_else(String::new, |packed| packed.text())
 }
 
 const IN_PLACE: &str = "in place";

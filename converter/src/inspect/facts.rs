@@ -1,5 +1,6 @@
 //! What an instruction reads, writes and costs, told by its parameters alone.
 
+use super::PackedSummary;
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{
     Biases, Binary, BinaryF32, BinaryI16, Factors, FloatWeights, Hwc, Operand, Pool2d, Pool2dF32, Pool2dI16,
@@ -56,6 +57,8 @@ impl Facts {
             FullyConnected(op) => {
                 dense(op.rows, op.in_n, op.out_n, op.y, 1).constants(op.weight_bytes(), op.requantize, op.out_n)
             }
+            Conv2dPacked(op) => Self::of(&Conv2d(op.conv)).packed(instruction),
+            FullyConnectedPacked(op) => Self::of(&FullyConnected(op.dense)).packed(instruction),
             Add(op) => binary(&op.binary),
             Sub(op) => binary(&op.binary),
             Mul(op) => binary(&op.binary),
@@ -135,6 +138,12 @@ impl Facts {
                 Self { macs: 4 * u64::from(op.units) * per_unit * u64::from(op.steps), ..facts }
             }
         }
+    }
+
+    /// Those of an instruction with dense weights, with packed ones.
+    fn packed(self, instruction: &Instruction) -> Self {
+        let Some(PackedSummary { bytes, dense_bytes, .. }) = PackedSummary::of(instruction) else { return self };
+        Self { weight_bytes: self.weight_bytes.saturating_sub(dense_bytes).saturating_add(bytes), ..self }
     }
 
     /// Adds the bytes of stored int8 weights, biases and factors.

@@ -85,7 +85,19 @@ impl<'q> Problem<'q> {
     }
 
     fn overlaps(&self, scratch: &[Option<ValueId>], granted: &Granted) -> Overlaps {
-        if self.overlap { overlaps(self.quant, scratch, &self.sparse(granted), granted) } else { Overlaps::new() }
+        let mut overlaps = match self.overlap {
+            true => overlaps(self.quant, scratch, &self.sparse(granted), granted),
+            false => Overlaps::new(),
+        };
+        for (node, scratch) in self.quant.graph.nodes.iter().zip(self.scratch) {
+            // Every tile of channels reads all of the input.
+            if scratch.and_then(|scratch| scratch.packed).is_some_and(|packed| !packed.one_tile)
+                && let Some(&x) = node.inputs.first()
+            {
+                overlaps.remove(&(x, node.output));
+            }
+        }
+        overlaps
     }
 
     /// True if results may overlap operands, and nodes may run in bands.
@@ -230,6 +242,19 @@ impl Candidate {
         for (value, largest) in shared {
             offsets[value.0] = offsets[largest.0];
         }
-        Ok(Plan { quant, order, offsets, lifetimes, scratch, winograd, sparse, bands, arena_bytes, lower_bound_bytes })
+        let packed = Vec::new();
+        Ok(Plan {
+            quant,
+            order,
+            offsets,
+            lifetimes,
+            scratch,
+            winograd,
+            sparse,
+            packed,
+            bands,
+            arena_bytes,
+            lower_bound_bytes,
+        })
     }
 }

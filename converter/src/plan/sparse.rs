@@ -1,8 +1,8 @@
 //! Which layers are stored without their blocks of zero weights.
 
-use super::PlanOptions;
 use super::cost::Cost;
 use super::kernel::{Kernel, window};
+use super::{PackedLayer, PlanOptions};
 use crate::ir::{DType, Graph, Node, Op, Pads, Tensor};
 use mote_runtime::format::instruction::{Conv2d, Conv2dSparse, Hwc};
 
@@ -39,13 +39,14 @@ impl Gain {
     }
 }
 
-/// Per node, the instruction without blocks of zeros, where that is much faster and no larger.
-pub fn choose(graph: &Graph, options: &PlanOptions) -> Vec<Option<Conv2dSparse>> {
-    let of = |node| {
-        let op = sparse(graph, node).filter(|_| options.sparse)?;
+/// Per node, the instruction without blocks of zeros, where that is much faster and no larger. Weights that are `packed` stay it:
+/// somebody asked for that.
+pub fn choose(graph: &Graph, options: &PlanOptions, packed: &[Option<PackedLayer>]) -> Vec<Option<Conv2dSparse>> {
+    let of = |(node, packed): (&Node, &Option<PackedLayer>)| {
+        let op = sparse(graph, node).filter(|_| options.sparse && packed.is_none())?;
         Gain::of(&op, options.target).filter(|gain| gain.is_worth_it).map(|_| op)
     };
-    graph.nodes.iter().map(of).collect()
+    graph.nodes.iter().zip(packed).map(of).collect()
 }
 
 /// The instruction of an int8 convolution with one group, or of a fully connected layer with one row of inputs in whole

@@ -88,8 +88,10 @@ fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<(usize, Gain)> {
         return Vec::new();
     }
     let graph = &problem.quant().graph;
+    let packed = |index: usize| problem.scratch()[index].is_some_and(|scratch| scratch.packed.is_some());
     let sparse = problem.sparse(&Granted { scratch: Vec::new(), winograd: Vec::new(), bands: Vec::new() });
     let of = |(index, node): (usize, &crate::ir::Node)| match Kernel::of(graph, node) {
+        _ if packed(index) => None,
         Some(Kernel::Conv2d(op)) => {
             let gain = Gain::of(&op, options.target)?;
             let saved = sparse[index].and_then(|op| SparseGain::of(&op, options.target));

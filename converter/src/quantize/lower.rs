@@ -32,6 +32,9 @@ pub struct QuantizeOptions {
     pub int16_nodes: Vec<String>,
     /// Nodes whose weights have four bits: names as in `float_nodes`.
     pub int4_weights: Vec<String>,
+    /// Most values that the weights of a layer may have, if it is one whose weights can be packed: a convolution over all
+    /// channels or a fully connected layer, on int8.
+    pub palette: Option<u16>,
     /// Shift every bias so that rounding the weights does not move the mean of the channel's outputs.
     pub bias_correction: bool,
 }
@@ -45,6 +48,7 @@ impl Default for QuantizeOptions {
             activations: Width::default(),
             int16_nodes: Vec::new(),
             int4_weights: Vec::new(),
+            palette: None,
             bias_correction: true,
         }
     }
@@ -58,6 +62,7 @@ pub fn quantize(graph: &Graph, ranges: &Ranges, options: &QuantizeOptions) -> Re
     let ports = options.activations;
     let mut lower = Lower::new(graph, ranges, parameters, options.bias_correction);
     lower.int4_weights = &options.int4_weights;
+    lower.palette = options.palette;
     for port in &graph.inputs {
         match options.inputs {
             PortType::I8 => lower.declare_integer(port.value, ports, &port.name, "input")?,
@@ -94,6 +99,7 @@ pub(super) struct Lower<'a> {
     parameters: PerWidth<Vec<Option<Quantization>>>,
     bias_correction: bool,
     pub int4_weights: &'a [String],
+    palette: Option<u16>,
     pub out: Graph,
     pub quantization: Vec<Option<Quantization>>,
     /// Per source value, its form in `out`.
@@ -127,6 +133,7 @@ impl<'a> Lower<'a> {
             parameters,
             bias_correction,
             int4_weights: &[],
+            palette: None,
             out,
             quantization: vec![None; n],
             integer: PerWidth([vec![None; n], vec![None; n]]),
@@ -329,7 +336,13 @@ impl<'a> Lower<'a> {
         let mean = mean.as_ref().map(|f| f as &dyn Fn(usize, usize) -> f64);
         let source = self.source.value(weights_id).source_scale.as_ref();
         let bits = if is_named(self.int4_weights, node) { Bits::Four } else { Bits::Eight };
-        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, bits, mean };
+        let packable = match node.op {
+            Op::Conv2d { groups, .. } => groups == 1,
+            Op::FullyConnected { .. } => true,
+            _ => false,
+        };
+        let palette = self.palette.filter(|_| packable && width == Width::I8).map(usize::from);
+        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, bits, palette, mean };
         let quantized = match source {
             Some(source) => weights::adopt(&inputs, source),
             None => weights::quantize(&inputs),

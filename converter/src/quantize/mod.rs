@@ -12,6 +12,7 @@ mod float_nodes;
 mod groups;
 mod histogram;
 mod lower;
+mod palette;
 mod params;
 mod port_types;
 mod roundings;

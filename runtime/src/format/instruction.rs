@@ -11,6 +11,7 @@ mod float;
 mod int16;
 mod lstm;
 mod movement;
+mod packed;
 mod requantize;
 mod sparse;
 mod winograd;
@@ -22,6 +23,7 @@ pub use float::*;
 pub use int16::*;
 pub use lstm::*;
 pub use movement::*;
+pub use packed::*;
 pub use requantize::*;
 pub use sparse::*;
 pub use winograd::*;
@@ -210,6 +212,8 @@ pub enum Instruction {
     DequantizeI16(DequantizeI16),
     Bands(Bands),
     Conv2dSparse(Conv2dSparse),
+    Conv2dPacked(Conv2dPacked),
+    FullyConnectedPacked(FullyConnectedPacked),
 }
 
 impl Instruction {
@@ -263,6 +267,8 @@ impl Instruction {
             Self::DequantizeI16(_) => "dequantize_i16",
             Self::Bands(_) => "bands",
             Self::Conv2dSparse(_) => "conv2d_sparse",
+            Self::Conv2dPacked(_) => "conv2d_packed",
+            Self::FullyConnectedPacked(_) => "fully_connected_packed",
         }
     }
 }

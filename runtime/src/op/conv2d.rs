@@ -32,11 +32,20 @@ const _: () = assert!(Conv2d::BLOCK as usize == SLOTS);
 /// filter is multiplied with all four. `memory` gives input, scratch and output, of which input and output may overlap
 /// as `check` allows: a block's input is read before its output is written.
 ///
+/// Computes `out_c` channels, those that start where output, weights and scales do; all of them, unless `op` is a part of a
+/// layer.
+///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
 #[inline(never)]
-pub(crate) fn conv2d<O: Ops>(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
+pub(crate) fn conv2d<O: Ops>(
+    op: &Conv2d,
+    memory: &mut Split<'_>,
+    weights: &[i8],
+    scales: &Scales<'_>,
+    out_c: usize,
+) -> Option<()> {
     let groups = NonZeroUsize::new(op.groups as usize)?;
-    let group_out = op.y_shape.c as usize / groups;
+    let group_out = out_c / groups;
     let row_bytes = op.row_bytes()? as usize;
     let pixels = op.y_shape.h.checked_mul(op.y_shape.w)?;
     let blocks = pixels.div_ceil(Conv2d::BLOCK);
@@ -197,8 +206,13 @@ impl<'a> Filters<'a> {
 }
 
 pub(crate) fn check<O: Ops>(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
+    check_operands::<O>(op, limits)?;
+    limits.weight_words(op.weights, product(&[op.y_shape.c, op.row_bytes().ok_or(Fault::Shape)?])?)
+}
+
+/// Every rule but where the weights are.
+pub(super) fn check_operands<O: Ops>(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
     let row_bytes = check_filters(op)?;
-    limits.weight_words(op.weights, product(&[op.y_shape.c, row_bytes])?)?;
     check_places::<O>(op, row_bytes, op.scratch_bytes().ok_or(Fault::Shape)?, || op.distances(), limits)
 }
 
@@ -245,7 +259,7 @@ pub(crate) fn run<O: Ops>(op: &Conv2d, memory: &mut Memory) -> Option<()> {
     let weights = memory.weights(op.weights, y.c.checked_mul(op.row_bytes()?)?)?;
     let scales = op.requantize.scales(y.c, memory)?;
     let mut split = memory.split((op.x, x.elements()?), (op.scratch, op.scratch_bytes()?), (op.y, y.elements()?))?;
-    conv2d::<O>(op, &mut split, weights, &scales)
+    conv2d::<O>(op, &mut split, weights, &scales, y.c as usize)
 }
 
 #[cfg(test)]

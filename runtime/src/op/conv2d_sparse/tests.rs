@@ -30,7 +30,7 @@ fn dense(op: &Conv2d, x: &[i8], weights: &[i8], scales: &Scales) -> Vec<i8> {
     let rows = filter_rows(weights, weights.len() / op.y_shape.c as usize);
     let (scratch, y_len) = (op.scratch_bytes().unwrap(), op.y_shape.elements().unwrap());
     let places = Places::apart(x.len() as u32, scratch, y_len);
-    places.run(x, scratch, y_len, |memory| conv2d::<AllOps>(&op, memory, &rows, scales)).unwrap()
+    places.run(x, scratch, y_len, |memory| conv2d::<AllOps>(&op, memory, &rows, scales, op.y_shape.c as usize)).unwrap()
 }
 
 fn filters<'a>(op: &Conv2d, blocks: &'a SparseBlocks) -> SparseFilters<'a> {
