@@ -34,7 +34,7 @@ pub(crate) use portable::sum_tiles;
 #[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 pub(crate) use portable::{add_tflite, convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
 #[cfg(not(kernel_thumb))]
-pub(crate) use portable::{clear_patch, dot_patches};
+pub(crate) use portable::{clear_patch, dot_patch_block, dot_patches};
 pub(crate) use portable::{convolve_strips, dot_quad, dot_strips};
 #[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
 pub(crate) use portable::{convolve_tiles, transform_inputs};
@@ -48,8 +48,8 @@ pub(crate) use sparse::{SparseBlock, SparseFilters};
 pub(crate) use sparse::{connect_sparse, convolve_sparse};
 #[cfg(kernel_thumb)]
 pub(crate) use thumb::{
-    add_tflite, clear_patch, convolve_block, convolve_quad, dot_patches, fully_connect, widen_patch, widen_rows,
-    widen_strip,
+    add_tflite, clear_patch, convolve_block, convolve_quad, dot_patch_block, dot_patches, fully_connect, widen_patch,
+    widen_rows, widen_strip,
 };
 pub(crate) use tiles::{TileInput, Tiles, TransformedTiles};
 #[cfg(kernel_thumb)]

@@ -132,6 +132,13 @@ pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
     sums
 }
 
+/// For every slot: `sum + sum(patch[k] * w[k])` over four elements.
+#[inline]
+pub(crate) fn dot_patch_block(sums: [i32; SLOTS], patch: &[u32; 2 * SLOTS], w: &[i8; 4]) -> [i32; SLOTS] {
+    let products = dot_patches(patch, w, 0);
+    core::array::from_fn(|slot| sums[slot].wrapping_add(products[slot]))
+}
+
 /// `acc[o] + sum(x[i] * w[o][i])` for four rows of weights, stored four inputs of each together.
 #[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
 #[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]

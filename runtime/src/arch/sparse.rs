@@ -1,6 +1,6 @@
 //! Filters of which only some blocks of four weights are stored.
 
-use super::{Channel, SLOTS, Store, dot_patches, sum_bytes};
+use super::{Channel, SLOTS, Store, dot_patch_block, sum_bytes};
 
 /// Elements of a block in a patch: words of all slots.
 const BLOCK_WORDS: usize = 2 * SLOTS;
@@ -85,14 +85,12 @@ impl SparseRow<'_> {
     /// For every slot: `acc + sum(patch[k] * w[k])`.
     #[inline]
     pub fn dot_patches(&self, patches: &[u32], acc: i32) -> [i32; SLOTS] {
-        let mut sums = [acc; SLOTS];
-        let mut at = 0usize;
+        let patches = patches.as_chunks::<BLOCK_WORDS>().0;
+        let (mut sums, mut at) = ([acc; SLOTS], 0usize);
         for (&delta, weights) in self.deltas.iter().zip(self.weights) {
-            at = at.wrapping_add(usize::from(delta).wrapping_mul(BLOCK_WORDS));
-            let Some(patch) = patches.get(at..).and_then(|p| p.get(..BLOCK_WORDS)) else { break };
-            for (sum, products) in sums.iter_mut().zip(dot_patches(patch, weights, 0)) {
-                *sum = sum.wrapping_add(products);
-            }
+            at = at.wrapping_add(delta.into());
+            let Some(patch) = patches.get(at) else { break };
+            sums = dot_patch_block(sums, patch, weights);
         }
         sums
     }
@@ -105,9 +103,11 @@ impl SparseRow<'_> {
         for (&delta, weights) in self.deltas.iter().zip(self.weights) {
             at = at.wrapping_add(delta.into());
             let Some(x) = x.get(at) else { break };
-            for (&x, &w) in x.iter().zip(weights) {
-                sum = sum.wrapping_add((i32::from(x) - zero) * i32::from(w));
-            }
+            // Four products in a row: small devices are built without loops unrolled.
+            let product = |x: i8, w: i8| (i32::from(x) - zero) * i32::from(w);
+            let (&[x_0, x_1, x_2, x_3], &[w_0, w_1, w_2, w_3]) = (x, weights);
+            let (low, high) = (product(x_0, w_0) + product(x_1, w_1), product(x_2, w_2) + product(x_3, w_3));
+            sum = sum.wrapping_add(low).wrapping_add(high);
         }
         sum
     }
