@@ -27,7 +27,7 @@ pub(crate) fn run<O: Ops>(op: &Conv2dPacked, memory: &mut Memory) -> Option<()> 
         let mut split = memory.split((conv.x, x_len), scratch, y)?;
         let tile = split.take_scratch_end(scratch_bytes)?;
         unpacker.fill(tile, taps as usize, row_bytes as usize);
-        let scales = scales.from_channel(first as usize)?;
+        let scales = scales.starting_at(first as usize)?;
         conv2d::<O>(conv, &mut split, bytemuck::cast_slice(tile), &scales, channels as usize)?;
         first = first.checked_add(channels).filter(|_| channels > 0)?;
     }

@@ -33,7 +33,7 @@ pub(crate) fn run<O: Ops>(op: &FullyConnectedPacked, memory: &mut Memory) -> Opt
         }
         let weights: &[i8] = bytemuck::cast_slice(tile);
         let part = FullyConnected { rows: 1, out_n: channels, ..*dense };
-        let (scales, first_output) = (scales.from_channel(first as usize)?, first as usize);
+        let (scales, first_output) = (scales.starting_at(first as usize)?, first as usize);
         let (mut x_at, mut y_at) = (0usize, first_output);
         for _ in 0..dense.rows {
             let y = y.get_mut(y_at..)?.get_mut(..channels as usize)?;

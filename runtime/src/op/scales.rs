@@ -66,7 +66,7 @@ pub(crate) fn factor_table<'m>(factors: Factors, channels: u32, memory: &Memory<
 
 impl Scales<'_> {
     /// Those of the channels from `first` on. `None` if there are none.
-    pub fn from_channel(&self, first: usize) -> Option<Self> {
+    pub fn starting_at(&self, first: usize) -> Option<Self> {
         let biases = match self.biases {
             BiasTable::I32(table) => BiasTable::I32(table.get(first..)?),
             BiasTable::I16(table) => BiasTable::I16(table.get(first..)?),

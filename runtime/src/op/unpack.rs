@@ -124,7 +124,7 @@ impl<'t, 'm> Unpacker<'t, 'm> {
                 entry = long.find(window);
             }
             *weight = (entry >> 8) as u8;
-            let bits = u32::from(entry & 15);
+            let bits = entry & 15;
             window <<= bits;
             held = held.wrapping_sub(bits);
         }
