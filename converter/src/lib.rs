@@ -28,7 +28,7 @@ use import::{Format, ImportError, ImportOptions, Imported, Network, SourceInfo};
 use ir::{Graph, Tensor};
 use mote_runtime::format::Rounding;
 use passes::{PassError, PassReport};
-use plan::{Flash, Plan, PlanError, PlanOptions, PortLayout};
+use plan::{Compression, Flash, PackOptions, Plan, PlanError, PlanOptions, PortLayout};
 use quantize::{CalibrateOptions, QuantGraph, QuantizeError, QuantizeOptions, Ranges};
 use sha2::{Digest, Sha256};
 
@@ -53,6 +53,8 @@ pub struct BuildOptions {
     pub plan: PlanOptions,
     /// What flash and time are traded for.
     pub flash: Flash,
+    /// What file size is worth. Weights of four bits are stored in four bits in any case.
+    pub compression: Compression,
     /// Metadata, rounding, weights, self-test. The source's hash, and the calibration set's, are filled in.
     pub emit: EmitOptions,
     /// Calibration samples that become self-test vectors, after those in `emit.self_test`.
@@ -71,6 +73,7 @@ impl Default for BuildOptions {
             layout: PortLayout::default(),
             plan: PlanOptions::default(),
             flash: Flash::default(),
+            compression: Compression::default(),
             emit: EmitOptions::default(),
             self_test_vectors: 1,
         }
@@ -164,8 +167,8 @@ pub enum BuildError {
     )]
     FloatNodes { pattern: String },
     #[error(
-        "the network came quantized, with the widths of its activations and weights: leave `--activations`, `--int16` \
-         and `--int4` out, or quantize the float network that it was made from"
+        "the network came quantized, with the widths of its activations and weights: leave `--activations`, `--int16`, \
+         `--int4` and `--palette` out, or quantize the float network that it was made from"
     )]
     Widths,
     #[error("the network came quantized: there is nothing to choose; convert it as it is with `mote convert`")]
@@ -253,8 +256,9 @@ fn emit_options(source: &[u8], lowered: &Lowered, options: &BuildOptions) -> Emi
 
 /// Plans with the smallest weights; then, if flash may be given for speed, with as much as is left of it.
 fn plan_and_emit(quant: QuantGraph, options: &BuildOptions, emit: &EmitOptions) -> Result<(Plan, Emitted), BuildError> {
+    let packing = PackOptions { compression: options.compression, int4: options.quantize.int4_weights.clone() };
     let with = |quant: QuantGraph, options: &PlanOptions| {
-        let plan = plan::plan_with(quant, options)?;
+        let plan = plan::plan_packed(quant, options, &packing)?;
         let emitted = emit::emit(&plan, emit)?;
         Ok::<_, BuildError>((plan, emitted))
     };
@@ -384,7 +388,7 @@ fn lower_quantized(
         return Err(BuildError::FloatNodes { pattern: pattern.clone() });
     }
     let named = [&options.quantize.int16_nodes, &options.quantize.int4_weights].iter().any(|names| !names.is_empty());
-    if options.quantize.activations != quantize::Width::I8 || named {
+    if options.quantize.activations != quantize::Width::I8 || named || options.quantize.palette.is_some() {
         return Err(BuildError::Widths);
     }
     if options.improve != Improve::default() {

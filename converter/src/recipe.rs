@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 pub struct Recipe {
     /// Name of the network, and of the file that is written.
     pub name: String,
-    /// Network beside the recipe: ONNX, TensorFlow Lite or a float checkpoint. With `layers`, a safetensors file with their
-    /// first weights.
+    /// Network beside the recipe: ONNX, TensorFlow Lite or a float checkpoint. With `layers`, a safetensors, `.pt` or
+    /// `.pth` file with their first weights.
     pub checkpoint: Option<PathBuf>,
     /// Sizes of the input of `layers`, without batch: rows, columns, channels for pictures.
     pub input: Option<Vec<usize>>,

@@ -13,7 +13,8 @@ use mote::{BuildOptions, Built, build};
 use proptest::prelude::*;
 use support::{data_root, npy};
 
-const APART: PlanOptions = PlanOptions { ram: Ram::Fastest, overlap: false, extra_flash: 0, target: TARGET };
+const APART: PlanOptions =
+    PlanOptions { ram: Ram::Fastest, overlap: false, extra_flash: 0, sparse: true, target: TARGET };
 const FASTEST: PlanOptions = PlanOptions { overlap: true, ..APART };
 const SMALLEST: PlanOptions = PlanOptions { ram: Ram::Min, ..FASTEST };
 const TARGET: mote::plan::Target = mote::plan::Target::CortexM4;

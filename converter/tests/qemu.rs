@@ -6,6 +6,10 @@
 
 #[path = "qemu/goldens.rs"]
 mod goldens;
+#[path = "support/prune.rs"]
+mod prune;
+#[path = "qemu/sparse.rs"]
+mod sparse;
 mod support;
 #[path = "qemu/winograd.rs"]
 mod winograd;

@@ -35,6 +35,8 @@ pub use instruction::Instruction;
 #[cfg(feature = "std")]
 pub mod pack;
 #[cfg(feature = "std")]
+pub mod packed;
+#[cfg(feature = "std")]
 mod write;
 #[cfg(feature = "std")]
 pub use write::{Contents, SelfTestVector, WriteError, seal, with_signature, write};

@@ -260,8 +260,27 @@ fn winograd(instruction: Instruction, case: &Case, constants: &mut Constants) ->
     Some(Instruction::Conv2dWinograd(Conv2dWinograd { weights, ..op }))
 }
 
+/// The same from stored blocks of weights, where it has such a form.
+fn sparse(instruction: Instruction, case: &Case, constants: &mut Constants) -> Option<Instruction> {
+    let Instruction::Conv2d(op) = instruction else { return None };
+    if op.groups != 1 {
+        return None;
+    }
+    let weights = signed(&case.bytes("weights"));
+    let blocks = pack::sparse_blocks(&weights, weights.len() / op.y_shape.c as usize)?;
+    let counts = constants.push(&blocks.counts.iter().flat_map(|count| count.to_le_bytes()).collect::<Vec<u8>>());
+    let deltas = constants.push(&blocks.deltas);
+    let weights = constants.push_i8(&blocks.weights);
+    let conv = Conv2d { weights, ..op };
+    let (blocks, direct) = (blocks.deltas.len() as u32, false);
+    Some(Instruction::Conv2dSparse(Conv2dSparse { conv, blocks, counts, deltas, direct }))
+}
+
+/// Another instruction for the same results.
+type Form = fn(Instruction, &Case, &mut Constants) -> Option<Instruction>;
+
 /// `None` if there is no such form.
-fn model(case: &Case, by_winograd: bool) -> Option<Small> {
+fn model(case: &Case, form: Option<Form>) -> Option<Small> {
     let at = layout(case);
     let mut constants = Constants::default();
     let instruction = match case.text("op") {
@@ -273,7 +292,10 @@ fn model(case: &Case, by_winograd: bool) -> Option<Small> {
         "softmax" => softmax(case, &at),
         other => panic!("unknown op `{other}`"),
     };
-    let instruction = if by_winograd { winograd(instruction, case, &mut constants)? } else { instruction };
+    let instruction = match form {
+        Some(form) => form(instruction, case, &mut constants)?,
+        None => instruction,
+    };
     let mut instructions = vec![instruction];
     if at.sum != at.y {
         instructions.push(add(case, &at, (at.y, "y_quantization"), (at.sum, "sum_quantization"), "sum_clamp"));
@@ -324,11 +346,12 @@ fn files() -> Vec<PathBuf> {
 fn every_case_gives_the_reference_kernels_bytes() {
     let files = files();
     assert!(!files.is_empty(), "no .golden file");
-    let (mut failures, mut winograds) = (Vec::new(), 0);
+    let (mut failures, mut winograds, mut sparses) = (Vec::new(), 0, 0);
     for file in &files {
         let case = Case::read(file);
-        let ways = [false, true].map(|by_winograd| model(&case, by_winograd));
+        let ways = [None, Some(winograd as Form), Some(sparse)].map(|form| model(&case, form));
         winograds += usize::from(ways[1].is_some());
+        sparses += usize::from(ways[2].is_some());
         for model in ways.iter().flatten() {
             let (count, first) = differences(&case, model);
             if let Some((i, got, want)) = first {
@@ -340,7 +363,11 @@ fn every_case_gives_the_reference_kernels_bytes() {
     }
     assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), files.len(), failures.join("\n"));
     assert!(winograds > 0, "no case has a form for Winograd's convolution");
-    println!("{} cases, {winograds} also by Winograd's convolution, no byte differs", files.len());
+    assert!(sparses > 0, "no case has a form with stored blocks of weights");
+    println!(
+        "{} cases, {winograds} also by Winograd's convolution, {sparses} from stored blocks, no byte differs",
+        files.len()
+    );
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 mod support;
 
-use mote_runtime::format::instruction::{Biases, Conv2dWinograd, Factors, Hwc, Requantize8, RowOrder};
+use mote_runtime::format::instruction::{
+    Biases, Conv2d, Conv2dSparse, Conv2dWinograd, Factors, Hwc, Requantize8, RowOrder, WeightCode, Window,
+};
 use mote_runtime::format::{DType, HEADER_BYTES, Instruction, MAX_INSTRUCTIONS, Section, with_signature};
-use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, LoadError, Model, Observer};
+use mote_runtime::{AlignedBytes, Arena, Engine, EngineError, Fault, IoError, Kernel, LoadError, Model, Observer};
 use support::{Small, patched, small};
 
 /// As [`patched`], with wrong checksums: for what is refused before they are looked at.
@@ -288,6 +290,137 @@ fn winograd_convolutions_are_refused_by_rule() {
     refused(|c| c.x_shape.c = u32::MAX, Fault::Parameter);
     refused(|c| c.y_shape.c = u32::MAX, Fault::Shape);
     refused(|c| (c.requantize.min, c.requantize.max) = (1, 0), Fault::Parameter);
+}
+
+/// The first packed convolution of the zoo, edited, alone in a file.
+fn packed(edit: impl FnOnce(&mut mote_runtime::format::instruction::Conv2dPacked, &mut Vec<u8>)) -> AlignedBytes {
+    let mut zoo = support::zoo::zoo(mote_runtime::format::Rounding::Single);
+    let of = |instruction: &Instruction| match instruction {
+        Instruction::Conv2dPacked(op) => Some(*op),
+        _ => None,
+    };
+    let mut op = zoo.instructions.iter().find_map(of).unwrap();
+    edit(&mut op, &mut zoo.weights);
+    zoo.instructions = vec![Instruction::Conv2dPacked(op)];
+    zoo.bytes()
+}
+
+#[test]
+fn packed_weights_are_refused_by_rule() {
+    assert!(Model::load(&packed(|_, _| ())).is_ok());
+    let refused = |file: AlignedBytes, fault| {
+        assert_eq!(error_of(&file), LoadError::Instruction { index: 0, fault });
+    };
+    refused(packed(|op, _| op.conv.weights = 1), Fault::Alignment);
+    refused(packed(|op, _| op.packing.words = 1 << 20), Fault::WeightsBounds);
+    refused(packed(|op, _| op.packing.tile_channels = 7), Fault::Parameter);
+    refused(packed(|op, _| op.conv.scratch = 2048 - 288 - 140), Fault::ArenaBounds);
+    refused(packed(|op, _| op.conv.y = 120), Fault::Overlap);
+    let table = |op: &mut mote_runtime::format::instruction::Conv2dPacked| match op.packing.code {
+        WeightCode::Huffman { table, .. } => table as usize,
+        other => panic!("{other:?}"),
+    };
+    refused(packed(|op, weights| weights[table(op) + 11] = 1), Fault::Parameter);
+    refused(packed(|op, weights| weights[table(op)] = 255), Fault::Parameter);
+    refused(packed(|op, weights| weights.truncate(table(op) + 17)), Fault::WeightsBounds);
+    refused(packed(|op, _| op.packing.code = WeightCode::Huffman { table: 4, count: 6 }), Fault::Parameter);
+    refused(packed(|op, _| op.packing.code = WeightCode::Palette { bits: 2, values: 0, count: 5 }), Fault::Parameter);
+}
+
+/// Words that end too early, and codes that nobody wrote, give some weights and end.
+#[test]
+fn damaged_packed_weights_are_harmless() {
+    let run = |file: &[u8]| {
+        let model = Model::load(file).unwrap();
+        let mut arena = AlignedBytes::zeroed(model.arena_bytes() as usize);
+        Engine::new(model, &mut arena).unwrap().run();
+    };
+    for words in [0, 1, 2, 19] {
+        run(&packed(|op, _| op.packing.words = words));
+    }
+    for byte in [0x00, 0xff, 0x55, 0x81] {
+        run(&packed(|_, weights| weights[..256].fill(byte)));
+    }
+}
+
+#[test]
+fn sparse_convolutions_are_refused_by_rule() {
+    let conv = Conv2d {
+        x: 0,
+        y: 72,
+        scratch: 144,
+        x_shape: Hwc { h: 6, w: 6, c: 2 },
+        y_shape: Hwc { h: 4, w: 4, c: 2 },
+        window: Window {
+            kernel_h: 3,
+            kernel_w: 3,
+            stride_h: 1,
+            stride_w: 1,
+            dilation_h: 1,
+            dilation_w: 1,
+            pad_top: 0,
+            pad_left: 0,
+        },
+        groups: 1,
+        weights: 0,
+        x_zero_point: 5,
+        order: RowOrder::TopDown,
+        requantize: Requantize8 {
+            biases: Biases::I32(144),
+            factors: Factors::Each { multipliers: 172, shifts: 192 },
+            y_zero_point: 0,
+            min: -128,
+            max: 127,
+        },
+    };
+    let good = Conv2dSparse { conv, blocks: 6, counts: 200, deltas: 204, direct: false };
+    let with = |edit: &dyn Fn(&mut Conv2dSparse), counts: [u16; 2], deltas: [u8; 6]| {
+        let (mut small, mut op) = (small(), good);
+        edit(&mut op);
+        small.weights.resize(200, 0);
+        small.weights.extend(counts.iter().flat_map(|count| count.to_le_bytes()));
+        small.weights.extend(deltas);
+        small.arena_bytes = 144 + 160;
+        small.instructions = vec![Instruction::Conv2dSparse(op)];
+        small.bytes()
+    };
+    // A row has 18 weights, five blocks.
+    let (counts, deltas) = ([4, 2], [0, 2, 1, 1, 0, 4]);
+    let loaded = Model::load(&with(&|_| (), counts, deltas)).map(|model| model.kernels());
+    assert!(loaded.is_ok_and(|kernels| kernels.contains(Kernel::Conv2dSparse)));
+    let refused = |edit: &dyn Fn(&mut Conv2dSparse), fault| {
+        assert_eq!(error_of(&with(edit, counts, deltas)), LoadError::Instruction { index: 0, fault });
+    };
+    refused(&|c| c.conv.x = 400, Fault::ArenaBounds);
+    refused(&|c| c.conv.scratch = 148, Fault::ArenaBounds);
+    refused(&|c| c.conv.scratch = 142, Fault::Alignment);
+    refused(&|c| c.conv.scratch = 100, Fault::Overlap);
+    refused(&|c| c.conv.y = 60, Fault::Overlap);
+    refused(&|c| c.conv.weights = 188, Fault::WeightsBounds);
+    refused(&|c| c.conv.weights = 2, Fault::Alignment);
+    refused(&|c| c.counts = 201, Fault::Alignment);
+    refused(&|c| c.counts = 208, Fault::WeightsBounds);
+    refused(&|c| c.deltas = 205, Fault::WeightsBounds);
+    refused(&|c| c.blocks = u32::MAX / 4 + 2, Fault::WeightsBounds);
+    refused(&|c| c.blocks = 5, Fault::Parameter);
+    refused(&|c| c.conv.groups = 2, Fault::Parameter);
+    refused(&|c| c.direct = true, Fault::Parameter);
+    refused(&|c| c.conv.y_shape.h = 0, Fault::Shape);
+    refused(&|c| c.conv.x_shape.c = 8000, Fault::Shape);
+    refused(&|c| (c.conv.requantize.min, c.conv.requantize.max) = (1, 0), Fault::Parameter);
+    let parameter = LoadError::Instruction { index: 0, fault: Fault::Parameter };
+    for (counts, deltas, why) in [
+        ([4, 1], deltas, "a block that no filter has"),
+        ([4, 3], deltas, "a block too few"),
+        ([5, 1], deltas, "the first filter's fifth block is where its fourth is"),
+        (counts, [0, 2, 1, 2, 0, 4], "the fourth block lies behind the row"),
+        (counts, [0, 2, 1, 1, 1, 4], "so does the last"),
+        (counts, [0, 2, 0, 1, 0, 4], "two blocks in the same place"),
+        ([0, 0], [0; 6], "none that a filter has"),
+        ([u16::MAX, u16::MAX], [0; 6], "more than there are"),
+    ] {
+        assert_eq!(error_of(&with(&|_| (), counts, deltas)), parameter, "{why}");
+    }
 }
 
 #[test]

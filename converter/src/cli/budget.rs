@@ -23,6 +23,9 @@ pub(super) struct BudgetArgs {
     /// host. The file runs on every core, with the same results [default: cortex-m4].
     #[arg(long, value_name = "CORE", value_parser = parse_target)]
     target: Option<Target>,
+    /// Store all weights of every layer, also where most are zeros and leaving them out is faster.
+    #[arg(long)]
+    dense: bool,
 }
 
 fn parse_ram(text: &str) -> Result<Ram, String> {
@@ -72,6 +75,7 @@ impl BudgetArgs {
         PlanOptions {
             ram: self.ram.unwrap_or_default(),
             target: self.target.unwrap_or_default(),
+            sparse: !self.dense,
             ..PlanOptions::default()
         }
     }
@@ -97,7 +101,8 @@ impl BudgetArgs {
             Flash::Max => "--flash max".into(),
         });
         let target = self.target.map(|target| format!("--target {target}"));
-        [ram, flash, target].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let dense = self.dense.then(|| "--dense".into());
+        [ram, flash, target, dense].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// Every budget that `built` does not meet.
@@ -195,6 +200,9 @@ fn flash_advice(summary: &Summary) -> Vec<String> {
     if summary.instructions.iter().any(|i| i.op.ends_with("_f32")) {
         advice.push("--precision int8, or f16: weights of one byte, or two".into());
     }
+    if summary.packed_bytes().is_none() {
+        advice.push("--compress smallest: packed weights, which take more time and RAM to unpack".into());
+    }
     advice.push("fewer channels in the layers with most weights, as `mote inspect` lists them".into());
     advice
 }
@@ -231,9 +239,11 @@ mod tests {
     #[test]
     fn options_are_recorded_as_given() {
         assert_eq!(BudgetArgs::default().recorded(), "");
-        let args = BudgetArgs { ram: Some(Ram::Min), flash: None, target: Some(Target::CortexM3) };
+        let args = BudgetArgs { ram: Some(Ram::Min), target: Some(Target::CortexM3), ..BudgetArgs::default() };
         assert_eq!(args.recorded(), "--ram min --target cortex-m3");
         let args = BudgetArgs { flash: Some(Flash::Within(70_000)), ..args };
         assert_eq!(args.recorded(), "--ram min --flash 70000 --target cortex-m3");
+        let args = BudgetArgs { dense: true, ..BudgetArgs::default() };
+        assert_eq!((args.recorded().as_str(), args.plan_options().sparse), ("--dense", false));
     }
 }

@@ -138,6 +138,14 @@ fn check_usage(args: &Args) -> anyhow::Result<()> {
     if same(&args.model, &args.output) {
         return fail("the output would overwrite the network".into(), "name another file with -o");
     }
+    if let Some(option) = args.improve.asked().filter(|_| args.precision != Precision::Int8) {
+        let what = format!("{option} is about quantization, --precision keeps the network in float");
+        return fail(what, "leave one of the two out");
+    }
+    if args.improve.adaround.is_some_and(|k| k > 0) && args.compress.palette().is_some() {
+        let what = "--palette chooses the values of weights anew after --adaround rounded them".into();
+        return fail(what, "leave one of the two out");
+    }
     if let Some(pass) = &args.dump_after {
         let names: Vec<&str> = ["import", "all"].into_iter().chain(passes::DEFAULT.iter().map(|p| p.name())).collect();
         if !names.contains(&pass.as_str()) {

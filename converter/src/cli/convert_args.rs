@@ -1,6 +1,7 @@
 //! The options of `mote convert`.
 
 use super::budget::BudgetArgs;
+use super::compress_args::CompressArgs;
 use super::data_args::DataArgs;
 use super::improve_args::ImproveArgs;
 use super::model_file::parse_input_shape;
@@ -27,6 +28,8 @@ Examples:
   mote convert model.tflite --emit rust -o net/                a crate with the network as constants
   mote convert model.tflite --ram min -o net.mote              the smallest arena, whatever the speed
   mote convert model.tflite --flash max -o net.mote            fewer instructions, whatever the flash
+  mote convert model.tflite --compress smallest -o net.mote    the smallest file, with the same results
+  mote convert model.onnx --calibrate x.npy --palette 16 --eval test/ -o net.mote              smaller, nearly the same
   mote convert model.tflite --ram 40K --flash 256K --target cortex-m0plus -o net.mote    exit 1 if it does not fit
 
 Calibrate on a hundred or more typical samples, other than those that accuracy is measured on: --skip and --limit
@@ -74,7 +77,7 @@ pub(super) struct Args {
     /// Compute nodes of this name on int16 activations; `*` matches anything. May be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub int16: Vec<String>,
-    /// Nodes of this name have weights of four bits; `*` matches anything. May be given several times.
+    /// Nodes of this name have weights of four bits, and are stored in as many; `*` matches anything. May be given several times.
     #[arg(long = "int4", value_name = "NODE")]
     pub int4: Vec<String>,
     /// Shapes of inputs that the network leaves open.
@@ -117,6 +120,8 @@ pub(super) struct Args {
     pub improve: ImproveArgs,
     #[command(flatten)]
     pub budget: BudgetArgs,
+    #[command(flatten)]
+    pub compress: CompressArgs,
     #[command(flatten)]
     pub data: DataArgs,
 }
@@ -203,7 +208,7 @@ pub(super) fn options(
     let meta = MetaOptions {
         labels: labels.to_vec(),
         normalization: reading.normalization.to_string(),
-        planned: args.budget.recorded(),
+        planned: [args.budget.recorded(), args.compress.recorded()].join(" ").trim().into(),
         ..MetaOptions::default()
     };
     Ok(BuildOptions {
@@ -221,6 +226,7 @@ pub(super) fn options(
             },
             int16_nodes: args.int16.clone(),
             int4_weights: args.int4.clone(),
+            palette: args.compress.palette(),
             ..QuantizeOptions::default()
         },
         improve: args.improve.options(),
@@ -229,6 +235,7 @@ pub(super) fn options(
             IoLayout::Nhwc => PortLayout::Stored,
         },
         plan: args.budget.plan_options(),
+        compression: args.compress.compression(),
         flash: args.budget.flash(if args.strip { 0 } else { name_bytes(args) }),
         emit: EmitOptions {
             model_version: args.model_version,

@@ -145,6 +145,7 @@ impl Report<'_> {
             ("memory", self.memory()),
             ("self-test", format!("{} vectors", s.self_tests)),
         ]);
+        lines.extend(super::inspect::packed(s).map(|text| ("packed", text)));
         if let Some((origin, e)) = &self.converted.evaluation {
             let top1 = |c: &Option<crate::validate::accuracy::Confusion>| {
                 c.as_ref().map_or_else(String::new, |c| percent(c.top1()))
@@ -200,6 +201,7 @@ impl Report<'_> {
             "macs": s.macs,
             "file_bytes": s.file_bytes,
             "arena_bytes": s.arena_bytes,
+            "packed": s.packed_bytes().map(|(bytes, dense)| json!({ "bytes": bytes, "dense_bytes": dense })),
             "self_tests": s.self_tests,
             "sha256": s.sha256,
             "accuracy": accuracy,

@@ -30,6 +30,16 @@ impl ImproveArgs {
         Improve { equalize: self.equalize, adaround: self.adaround.unwrap_or(0), int16_below: self.int16_below }
     }
 
+    /// What the options ask for, as a user wrote them; `None` if for nothing.
+    pub fn asked(self) -> Option<&'static str> {
+        match self {
+            Self { equalize: true, .. } => Some("--equalize"),
+            Self { adaround: Some(1..), .. } => Some("--adaround"),
+            Self { int16_below: Some(_), .. } => Some("--int16-below"),
+            _ => None,
+        }
+    }
+
     pub fn equalize(self) -> bool {
         self.equalize
     }

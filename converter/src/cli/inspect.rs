@@ -71,6 +71,9 @@ fn head(s: &Summary) -> String {
         ("self-test", format!("{} vectors", s.self_tests)),
         ("sha256", short(&s.sha256) + if s.signed { "…, signed" } else { "…" }),
     ];
+    if let Some(text) = packed(s) {
+        lines.insert(2, ("packed", text));
+    }
     let mut known = |name, value: &str| {
         if !value.is_empty() {
             lines.push((name, value.to_string()));
@@ -87,6 +90,13 @@ fn head(s: &Summary) -> String {
         lines.push(("accuracy", format!("{} (float {})", percent(stored), percent(float))));
     }
     facts(&lines)
+}
+
+/// How much smaller packed weights are.
+pub(super) fn packed(s: &Summary) -> Option<String> {
+    let layers = s.instructions.iter().filter(|i| i.packed.is_some()).count();
+    let (bytes, dense) = s.packed_bytes()?;
+    Some(format!("weights of {layers} layers in {}, {} as kernels read them", kib(bytes), kib(dense)))
 }
 
 fn ports(s: &Summary) -> Table {

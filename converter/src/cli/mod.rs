@@ -13,6 +13,7 @@ mod check;
 mod compare;
 mod compare_golden;
 mod completions;
+mod compress_args;
 mod convert;
 mod convert_args;
 mod convert_report;

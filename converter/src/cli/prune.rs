@@ -53,7 +53,7 @@ pub(super) struct Args {
     per_layer: bool,
     /// Layers that stay as they are; `*` matches anything. May be given several times.
     #[arg(long, value_name = "NODE")]
-    skip: Vec<String>,
+    keep_layer: Vec<String>,
     /// Samples: with labels for accuracy; without any, they only tell how much channels contribute.
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
@@ -90,7 +90,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     };
     let pruned = match (args.macs, args.pattern) {
         (Some(macs), _) => {
-            let options = Channels { macs, skip: args.skip.clone(), ..Channels::default() };
+            let options = Channels { macs, skip: args.keep_layer.clone(), ..Channels::default() };
             channels::prune(&graph, &options, &some(&graph, data.as_ref())?)?.0
         }
         (None, What::Channels) => {
@@ -102,7 +102,8 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
         }
         (None, What::Weights(pattern)) => {
             let scope = if args.per_layer { Scope::Layer } else { Scope::Global };
-            let options = Sparsity { sparsity: args.sparsity, pattern, scope, ramp: 0.0, skip: args.skip.clone() };
+            let options =
+                Sparsity { sparsity: args.sparsity, pattern, scope, ramp: 0.0, skip: args.keep_layer.clone() };
             prune(&graph, &options)?
         }
     };

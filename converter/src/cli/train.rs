@@ -25,7 +25,7 @@ Examples:
   mote train models/mnist-scratch --data ~/mnist     data from elsewhere
   mote train models/digits-scratch --resume          go on after an interruption, with the same result
   mote train my-recipe.toml --out run7 --seed 7
-  mote train models/digits-small                     train, then remove channels, then train on the device's integers
+  mote train models/digits-mobile --data models/digits-cnn    train, then train on the device's integers
 
 The folder of the run holds checkpoint.safetensors (replaced after every epoch, enough to go on), metrics.jsonl,
 curves.svg, and at the end weights.safetensors (a float network that every verb takes) and the .mote file. A recipe with

@@ -112,6 +112,9 @@ fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// One list of scores a sample.
+type Rows = Vec<Vec<f32>>;
+
 /// The network that teaches, or its scores for all samples of the training data.
 fn teacher(
     loaded: &Loaded,
@@ -119,7 +122,7 @@ fn teacher(
     settings: &Teacher,
     identity: &mut Sha256,
     progress: &Progress,
-) -> anyhow::Result<(Option<Graph>, Option<Vec<Vec<f32>>>)> {
+) -> anyhow::Result<(Option<Graph>, Option<Rows>)> {
     if let Some(file) = &settings.checkpoint {
         let path = loaded.folder.join(file);
         let bytes = read(&path)?;

@@ -171,6 +171,11 @@ impl<'p> NodeContext<'_, 'p> {
         self.context.plan.winograd.get(self.id.0) == Some(&true)
     }
 
+    /// True if the planner has chosen to leave out the node's blocks of zero weights.
+    pub fn is_sparse(&self) -> bool {
+        self.context.plan.sparse.get(self.id.0) == Some(&true)
+    }
+
     /// Arena offset of the node's scratch memory of `bytes`, which the planner has reserved.
     pub fn scratch(&self, bytes: u32) -> Result<u32, EmitError> {
         let value = self.context.plan.scratch.get(self.id.0).copied().flatten();

@@ -1,15 +1,14 @@
 //! Convolutions: `conv2d` for any number of groups, `depthwise_conv2d` where each group has one channel.
 
-use super::EmitError;
 use super::context::NodeContext;
 use super::fixed_point::exact_product;
-use super::int16;
+use super::{EmitError, int16, packed, sparse};
 use crate::ir::{Activation, DType, Pads};
-use crate::plan;
+use crate::plan::{self, Layout};
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{
-    Conv2d, Conv2dF32, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, Requantize8, RowOrder,
-    Window,
+    Conv2d, Conv2dF32, Conv2dI16, Conv2dPacked, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, Requantize8,
+    RowOrder, Window,
 };
 use mote_runtime::format::overlap::Distances;
 use mote_runtime::format::pack::{filter_rows, winograd_filters};
@@ -71,14 +70,23 @@ fn full(n: &mut NodeContext, shape: Shape, activation: Activation) -> Result<(),
     if n.is_winograd() {
         return winograd(n, shape, &filters, x_zero_point, requantize);
     }
-    let weights = n.context.weights.add_i8_words(&filter_rows(&filters, filters.len() / shape.out_c.max(1)));
+    if n.is_sparse() {
+        let Shape { x_shape, y_shape, window, .. } = shape;
+        return sparse::emit(n, (x_shape, y_shape), window, &filters, requantize);
+    }
+    let (weights, packing) = packed::add_weights(n, Layout::Filters(filters.len() / shape.out_c.max(1)), &filters);
     let groups = n.size(shape.groups)?;
     let Shape { x_shape, y_shape, window, .. } = shape;
     let order = RowOrder::TopDown;
     let op = Conv2d { x, y, scratch: 0, x_shape, y_shape, window, groups, weights, x_zero_point, order, requantize };
-    let scratch = n.scratch(op.scratch_bytes().ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
+    let scratch_bytes = op.scratch_bytes().and_then(|bytes| bytes.checked_add(packed::tile_bytes(n)));
+    let scratch = n.scratch(scratch_bytes.ok_or_else(|| n.error("a filter does not fit 32 bits"))?)?;
     let order = row_order(n, (x, x_shape), (y, y_shape), 1, || op.distances());
-    n.push(Instruction::Conv2d(Conv2d { scratch, order, ..op }));
+    let conv = Conv2d { scratch, order, ..op };
+    n.push(match packing {
+        Some(packing) => Instruction::Conv2dPacked(Conv2dPacked { conv, packing }),
+        None => Instruction::Conv2d(conv),
+    });
     Ok(())
 }
 
@@ -144,7 +152,7 @@ fn depthwise(n: &mut NodeContext, shape: Shape, activation: Activation) -> Resul
 }
 
 /// The order in which the planned places allow an output to be computed; an element takes `bytes`.
-fn row_order(
+pub fn row_order(
     n: &NodeContext,
     (x, x_shape): (u32, Hwc),
     (y, y_shape): (u32, Hwc),

@@ -1,12 +1,12 @@
 //! Fully connected layers: the input's zero point is folded into the bias, so that the device adds it once, not per tap.
 
-use super::EmitError;
 use super::context::NodeContext;
 use super::fixed_point::exact_product;
-use super::int16;
+use super::{EmitError, int16, packed, sparse};
 use crate::ir::{Activation, DType, ValueId};
-use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32, FullyConnectedI16};
-use mote_runtime::format::pack::{filter_rows, quads};
+use crate::plan::Layout;
+use mote_runtime::format::instruction::{FullyConnected, FullyConnectedF32, FullyConnectedI16, FullyConnectedPacked};
+use mote_runtime::format::pack::filter_rows;
 use mote_runtime::format::{Instruction, Rounding};
 
 pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError> {
@@ -18,6 +18,7 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
     let rows = n.size(n.value(x_id).elements() / inputs.max(1))?;
     let (in_n, out_n) = (n.size(inputs)?, n.size(outputs)?);
     match n.x_dtype()? {
+        DType::I8 if n.is_sparse() => return sparse::emit_fully_connected(n, product(n, weights_id), activation),
         DType::I8 => {
             let zero_point = i64::from(n.affine(x_id)?.zero_point);
             let weights = n.const_i8(weights_id)?;
@@ -30,8 +31,13 @@ pub fn emit(n: &mut NodeContext, activation: Activation) -> Result<(), EmitError
             let bias = weights.chunks(inputs.max(1)).zip(&bias).map(fold).collect::<Result<Vec<i32>, _>>()?;
             let (filters, product) = ((weights_id, weights.to_vec()), product(n, weights_id));
             let (weights, requantize) = n.requantize(filters, bias, -128..=127, product, activation)?;
-            let weights = n.context.weights.add_i8_words(&quads(&weights, inputs));
-            n.push(Instruction::FullyConnected(FullyConnected { x, y, rows, in_n, out_n, weights, requantize }));
+            let (weights, packing) = packed::add_weights(n, Layout::Quads(inputs), &weights);
+            let dense = FullyConnected { x, y, rows, in_n, out_n, weights, requantize };
+            let tile = n.scratch(packed::tile_bytes(n))?;
+            n.push(match packing {
+                Some(packing) => Instruction::FullyConnectedPacked(FullyConnectedPacked { dense, tile, packing }),
+                None => Instruction::FullyConnected(dense),
+            });
         }
         DType::I16 => {
             let filters = n.const_i8(weights_id)?;

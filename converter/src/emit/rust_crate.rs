@@ -130,7 +130,7 @@ fn library(model: &Model) -> String {
          use mote_runtime::format::{{DType, Instruction, Rounding}};\n\
          use mote_runtime::{{Kernel, Kernels, Ops}};\n\
          #[allow(unused_imports, reason = \"a network uses some of them\")]\n\
-         use mote_runtime::format::instruction::{{*, Biases::*, Factors::*, Operand::*, RowOrder::*, Unary::*, WideBiases::*}};\n\n\
+         use mote_runtime::format::instruction::{{*, Biases::*, Factors::*, Operand::*, RowOrder::*, Unary::*, WeightCode::*, WideBiases::*}};\n\n\
          /// Bytes of arena that a run needs.\n\
          pub const ARENA_BYTES: usize = {};\n\n\
          /// Memory of the right size.\n\

@@ -28,6 +28,11 @@ impl Weights {
         self.add(values.iter().map(|&v| v as u8).collect(), 1)
     }
 
+    /// Bytes without sign.
+    pub fn add_u8(&mut self, values: &[u8]) -> u32 {
+        self.add(values.to_vec(), 1)
+    }
+
     /// int8 weights, aligned so that kernels may read words.
     pub fn add_i8_words(&mut self, values: &[i8]) -> u32 {
         self.add(values.iter().map(|&v| v as u8).collect(), 4)

@@ -1,8 +1,11 @@
 //! Which kernel an instruction runs, what it does with memory, and what the planner had to choose between.
 
-use crate::plan::{Cost, Target, WinogradGain};
+use super::PackedSummary;
+use crate::plan::{Cost, SparseGain, Target, WinogradGain};
 use mote_runtime::format::Instruction;
-use mote_runtime::format::instruction::{Binary, BinaryF32, Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc, Operand};
+use mote_runtime::format::instruction::{
+    Binary, BinaryF32, Conv2d, Conv2dSparse, Conv2dWinograd, DepthwiseConv2d, Hwc, Operand,
+};
 
 /// A kernel and its memory, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,11 +28,24 @@ impl Choice {
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes().unwrap_or(0),
             },
+            I::Conv2dSparse(op) => Self {
+                kernel: sparse(op, target),
+                memory: overlap((op.conv.x, bytes(op.conv.x_shape)), (op.conv.y, bytes(op.conv.y_shape))),
+                scratch_bytes: op.scratch_bytes().unwrap_or(0),
+            },
             I::Conv2dWinograd(op) => Self {
                 kernel: winograd(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
                 scratch_bytes: op.scratch_bytes().unwrap_or(0),
             },
+            I::Conv2dPacked(op) => Self {
+                kernel: format!("im2col x4, {}", packed(instruction)),
+                memory: overlap((op.conv.x, bytes(op.conv.x_shape)), (op.conv.y, bytes(op.conv.y_shape))),
+                scratch_bytes: op.conv.scratch_bytes().unwrap_or(0).saturating_add(op.tile_bytes().unwrap_or(0)),
+            },
+            I::FullyConnectedPacked(op) => {
+                Self { kernel: packed(instruction), scratch_bytes: op.tile_bytes().unwrap_or(0), ..Self::default() }
+            }
             I::DepthwiseConv2d(op) => Self {
                 kernel: depthwise(op, target),
                 memory: overlap((op.x, bytes(op.x_shape)), (op.y, bytes(op.y_shape))),
@@ -103,6 +119,11 @@ impl Choice {
     }
 }
 
+/// How the weights are packed.
+fn packed(instruction: &Instruction) -> String {
+    PackedSummary::of(instruction).map_or_else(String::new, |packed| packed.text())
+}
+
 const IN_PLACE: &str = "in place";
 /// How [`Choice::memory`] starts for results that are never complete in memory.
 pub const IN_BANDS: &str = "in bands";
@@ -143,6 +164,20 @@ fn winograd(op: &Conv2dWinograd, target: Target) -> String {
             format!("winograd 2x2 (saves about {thousands} k instructions, costs {bytes} B of flash)")
         }
         _ => format!("winograd 2x2 (im2col would not be slower on {target})"),
+    }
+}
+
+fn sparse(op: &Conv2dSparse, target: Target) -> String {
+    let name = if op.direct { "sparse direct".into() } else { format!("sparse x{}", Conv2d::BLOCK) };
+    match SparseGain::of(op, target) {
+        Some(SparseGain { instructions, bytes, zero_percent, .. }) if instructions > 0 => {
+            let thousands = (instructions as u64).div_ceil(1000);
+            format!("{name} ({zero_percent} % zero: saves about {thousands} k instructions, {bytes} B of flash)")
+        }
+        Some(SparseGain { zero_percent, bytes, .. }) => {
+            format!("{name} ({zero_percent} % zero: saves {bytes} B of flash; would not be slower dense on {target})")
+        }
+        None => name,
     }
 }
 

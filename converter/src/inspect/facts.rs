@@ -1,5 +1,6 @@
 //! What an instruction reads, writes and costs, told by its parameters alone.
 
+use super::PackedSummary;
 use mote_runtime::format::Instruction;
 use mote_runtime::format::instruction::{
     Biases, Binary, BinaryF32, BinaryI16, Factors, FloatWeights, Hwc, Operand, Pool2d, Pool2dF32, Pool2dI16,
@@ -13,7 +14,7 @@ pub struct Facts {
     pub x_shape: Vec<u32>,
     /// Shape of the result.
     pub y_shape: Vec<u32>,
-    /// Multiply-accumulates of convolutions and fully connected layers; 0 for the rest.
+    /// Multiply-accumulates of convolutions and fully connected layers, of the weights that are stored; 0 for the rest.
     pub macs: u64,
     /// Bytes of constants it reads: weights, bias, multipliers, tables.
     pub weight_bytes: u32,
@@ -33,6 +34,16 @@ impl Facts {
                 let weights = op.row_bytes().and_then(|row| row.checked_mul(op.y_shape.c));
                 conv(op.x_shape, op.y_shape, op.y, per_output, 1).constants(weights, op.requantize, op.y_shape.c)
             }
+            Conv2dSparse(op) => {
+                let weights = op.blocks.checked_mul(5).and_then(|bytes| bytes.checked_add(op.conv.y_shape.c * 2));
+                let pixels = u64::from(op.conv.y_shape.h) * u64::from(op.conv.y_shape.w);
+                let facts = conv(op.conv.x_shape, op.conv.y_shape, op.conv.y, 0, 1);
+                Self { macs: pixels * 4 * u64::from(op.blocks), ..facts }.constants(
+                    weights,
+                    op.conv.requantize,
+                    op.conv.y_shape.c,
+                )
+            }
             Conv2dWinograd(op) => {
                 let per_output = op.taps().unwrap_or(u32::MAX).into();
                 let facts = conv(op.x_shape, op.y_shape, op.y, per_output, 1);
@@ -46,6 +57,8 @@ impl Facts {
             FullyConnected(op) => {
                 dense(op.rows, op.in_n, op.out_n, op.y, 1).constants(op.weight_bytes(), op.requantize, op.out_n)
             }
+            Conv2dPacked(op) => Self::of(&Conv2d(op.conv)).packed(instruction),
+            FullyConnectedPacked(op) => Self::of(&FullyConnected(op.dense)).packed(instruction),
             Add(op) => binary(&op.binary),
             Sub(op) => binary(&op.binary),
             Mul(op) => binary(&op.binary),
@@ -125,6 +138,12 @@ impl Facts {
                 Self { macs: 4 * u64::from(op.units) * per_unit * u64::from(op.steps), ..facts }
             }
         }
+    }
+
+    /// Those of an instruction with dense weights, with packed ones.
+    fn packed(self, instruction: &Instruction) -> Self {
+        let Some(PackedSummary { bytes, dense_bytes, .. }) = PackedSummary::of(instruction) else { return self };
+        Self { weight_bytes: self.weight_bytes.saturating_sub(dense_bytes).saturating_add(bytes), ..self }
     }
 
     /// Adds the bytes of stored int8 weights, biases and factors.

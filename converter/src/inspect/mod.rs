@@ -3,11 +3,13 @@
 mod bands;
 mod choice;
 mod facts;
+mod packed;
 #[cfg(test)]
 mod tests;
 
 pub use choice::{Choice, IN_BANDS};
 pub use facts::Facts;
+pub use packed::PackedSummary;
 
 use crate::plan::Target;
 use crate::validate::source_shape;
@@ -110,6 +112,8 @@ pub struct InstructionSummary {
     pub macs: u64,
     /// Bytes of constants it reads: weights, bias, multipliers, tables.
     pub weight_bytes: u32,
+    /// How its weights are packed, if they are.
+    pub packed: Option<PackedSummary>,
     /// Arena range it writes, first byte and one past the last.
     pub writes: [u32; 2],
     /// Which kernel runs and why, if there is a choice: see [`Choice::kernel`].
@@ -150,6 +154,13 @@ pub enum InspectError {
 }
 
 impl Summary {
+    /// Bytes of all packed weights, and of the same ones as kernels read them; `None` if no layer is packed.
+    pub fn packed_bytes(&self) -> Option<(u64, u64)> {
+        let packed: Vec<_> = self.instructions.iter().filter_map(|i| i.packed.as_ref()).collect();
+        let sum = |bytes: fn(&PackedSummary) -> u32| packed.iter().map(|p| u64::from(bytes(p))).sum();
+        (!packed.is_empty()).then(|| (sum(|p| p.bytes), sum(|p| p.dense_bytes)))
+    }
+
     /// Reads a file's bytes (any alignment).
     pub fn from_blob(blob: &[u8]) -> Result<Self, InspectError> {
         Self::for_target(blob, Target::default())
@@ -265,6 +276,7 @@ fn instructions(model: &Model, target: Target) -> Vec<InstructionSummary> {
             output_shape: facts.y_shape,
             macs: facts.macs,
             weight_bytes: facts.weight_bytes,
+            packed: PackedSummary::of(&instruction),
             writes: facts.writes,
             kernel: choice.kernel,
             memory: choice.memory,

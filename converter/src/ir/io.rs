@@ -28,6 +28,8 @@ pub enum LoadError {
     Missing { name: String },
     #[error("tensor `{name}` is {got:?} of shape {shape:?}; the graph needs {expected:?}")]
     Tensor { name: String, got: Dtype, shape: Vec<usize>, expected: String },
+    #[error("the PyTorch file cannot be read: {what}")]
+    Pytorch { what: String },
     #[error("{what} cannot be stored in a float checkpoint")]
     Unstorable { what: String },
 }

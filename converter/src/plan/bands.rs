@@ -90,7 +90,9 @@ pub fn shrink(
         for nodes in segments(&next, fullest) {
             let Some((chain, stages)) = Bands::of(graph, &nodes) else { continue };
             let winograd = nodes.iter().any(|node| granted.winograd[node.0]);
-            if tries == 0 || winograd || !(slow || is_free(graph, &chain, &stages)) {
+            // Weights would be unpacked for every band.
+            let packed = nodes.iter().any(|n| problem.scratch()[n.0].is_some_and(|scratch| scratch.packed.is_some()));
+            if tries == 0 || winograd || packed || !(slow || is_free(graph, &chain, &stages)) {
                 continue;
             }
             tries -= 1;

@@ -7,6 +7,7 @@ use super::sharing::{self, InPlaceChoice};
 use super::{Lifetime, Plan, PlanError, arena, bands, conflicts, liveness, schedule};
 use crate::ir::{Graph, NodeId, ValueId};
 use crate::quantize::QuantGraph;
+use mote_runtime::format::instruction::Conv2dSparse;
 use std::collections::HashMap;
 
 /// What candidates have in common.
@@ -14,6 +15,8 @@ pub struct Problem<'q> {
     quant: &'q QuantGraph,
     /// Per node.
     scratch: &'q [Option<Scratch>],
+    /// Per node, where blocks of zero weights are left out unless it becomes Winograd's convolution.
+    sparse: &'q [Option<Conv2dSparse>],
     orders: Vec<Vec<NodeId>>,
     overlap: bool,
 }
@@ -34,8 +37,13 @@ const TOGGLE_WORK: usize = 20_000;
 
 impl<'q> Problem<'q> {
     /// `overlap`: let outputs overlap the inputs that they are computed from.
-    pub fn new(quant: &'q QuantGraph, scratch: &'q [Option<Scratch>], overlap: bool) -> Self {
-        let mut problem = Self { quant, scratch, orders: Vec::new(), overlap };
+    pub fn new(
+        quant: &'q QuantGraph,
+        scratch: &'q [Option<Scratch>],
+        sparse: &'q [Option<Conv2dSparse>],
+        overlap: bool,
+    ) -> Self {
+        let mut problem = Self { quant, scratch, sparse, orders: Vec::new(), overlap };
         let all =
             Granted { scratch: vec![true; scratch.len()], winograd: vec![false; scratch.len()], bands: Vec::new() };
         let bytes: Vec<usize> = scratch.iter().map(|s| s.map_or(0, |s| s.bytes as usize)).collect();
@@ -52,17 +60,44 @@ impl<'q> Problem<'q> {
         self.scratch
     }
 
+    /// Per node: the instruction without blocks of zero weights, if it is chosen.
+    pub fn sparse(&self, granted: &Granted) -> Vec<Option<Conv2dSparse>> {
+        let of = |(index, op): (usize, &Option<Conv2dSparse>)| {
+            let op = op.filter(|_| granted.winograd.get(index) != Some(&true))?;
+            // In bands there is more than one pixel: patches are laid out.
+            let banded = granted.bands.iter().any(|chain| chain.nodes.contains(&NodeId(index)));
+            Some(Conv2dSparse { direct: op.direct && !banded, ..op })
+        };
+        self.sparse.iter().enumerate().map(of).collect()
+    }
+
     /// Per node: the value of its scratch memory, if it gets any.
     fn values(&self, granted: &Granted) -> Vec<Option<ValueId>> {
-        let value = |((scratch, &optional), &winograd): ((&Option<Scratch>, &bool), &bool)| {
-            let scratch = scratch.filter(|scratch| optional || !scratch.optional)?;
-            Some(scratch.winograd.filter(|_| winograd).unwrap_or(scratch.value))
+        let sparse = self.sparse(granted);
+        let value = |(index, scratch): (usize, &Option<Scratch>)| {
+            let scratch = scratch.filter(|scratch| granted.scratch[index] || !scratch.optional)?;
+            if sparse.get(index).copied().flatten().is_some_and(|op| op.direct) {
+                return None;
+            }
+            Some(scratch.winograd.filter(|_| granted.winograd[index]).unwrap_or(scratch.value))
         };
-        self.scratch.iter().zip(&granted.scratch).zip(&granted.winograd).map(value).collect()
+        self.scratch.iter().enumerate().map(value).collect()
     }
 
     fn overlaps(&self, scratch: &[Option<ValueId>], granted: &Granted) -> Overlaps {
-        if self.overlap { overlaps(self.quant, scratch, granted) } else { Overlaps::new() }
+        let mut overlaps = match self.overlap {
+            true => overlaps(self.quant, scratch, &self.sparse(granted), granted),
+            false => Overlaps::new(),
+        };
+        for (node, scratch) in self.quant.graph.nodes.iter().zip(self.scratch) {
+            // Every tile of channels reads all of the input.
+            if scratch.and_then(|scratch| scratch.packed).is_some_and(|packed| !packed.one_tile)
+                && let Some(&x) = node.inputs.first()
+            {
+                overlaps.remove(&(x, node.output));
+            }
+        }
+        overlaps
     }
 
     /// True if results may overlap operands, and nodes may run in bands.
@@ -89,14 +124,14 @@ impl<'q> Problem<'q> {
         let overlaps = self.overlaps(&scratch, granted);
         let mut best: Option<Candidate> = None;
         for order in &self.orders {
-            let candidate = Candidate::new(self.quant, order, &scratch, granted, &overlaps)?;
+            let candidate = Candidate::new(self, order, &scratch, granted, &overlaps)?;
             if best.as_ref().is_none_or(|b| candidate.end() < b.end()) {
                 best = Some(candidate);
             }
         }
         match best {
             Some(best) => Ok(best),
-            None => Candidate::new(self.quant, &[], &scratch, granted, &overlaps),
+            None => Candidate::new(self, &[], &scratch, granted, &overlaps),
         }
     }
 }
@@ -139,6 +174,7 @@ pub struct Candidate {
     placement: conflicts::Placement,
     scratch: Vec<Option<ValueId>>,
     winograd: Vec<bool>,
+    sparse: Vec<bool>,
     bands: Vec<Bands>,
     lower_bound: i64,
     fullest_step: usize,
@@ -146,14 +182,14 @@ pub struct Candidate {
 
 impl Candidate {
     fn new(
-        quant: &QuantGraph,
+        problem: &Problem,
         order: &[NodeId],
         scratch: &[Option<ValueId>],
         granted: &Granted,
         overlaps: &Overlaps,
     ) -> Result<Self, PlanError> {
-        let graph = &quant.graph;
-        let base = Base::new(quant, order, scratch, &granted.bands)?;
+        let graph = &problem.quant.graph;
+        let base = Base::new(problem.quant, order, scratch, &granted.bands)?;
         let mut choice: InPlaceChoice = vec![0; graph.nodes.len()];
         let mut groups = base.share(graph, &choice);
         let mut end = arena::place_quickly(&groups, overlaps).end;
@@ -176,7 +212,8 @@ impl Candidate {
         let lower_bound = arena::lower_bound(&groups, overlaps);
         let fullest_step = arena::fullest_step(&groups, overlaps);
         let (scratch, winograd, bands) = (scratch.to_vec(), granted.winograd.clone(), granted.bands.clone());
-        Ok(Self { base, groups, placement, scratch, winograd, bands, lower_bound, fullest_step })
+        let sparse = problem.sparse(granted).iter().map(Option::is_some).collect();
+        Ok(Self { base, groups, placement, scratch, winograd, sparse, bands, lower_bound, fullest_step })
     }
 
     /// Bytes of arena.
@@ -201,10 +238,23 @@ impl Candidate {
             }
         }
         let lower_bound_bytes = u32::try_from(self.lower_bound).map_err(|_| too_large())?;
-        let Self { base: Base { order, lifetimes, shared, .. }, scratch, winograd, bands, .. } = self;
+        let Self { base: Base { order, lifetimes, shared, .. }, scratch, winograd, sparse, bands, .. } = self;
         for (value, largest) in shared {
             offsets[value.0] = offsets[largest.0];
         }
-        Ok(Plan { quant, order, offsets, lifetimes, scratch, winograd, bands, arena_bytes, lower_bound_bytes })
+        let packed = Vec::new();
+        Ok(Plan {
+            quant,
+            order,
+            offsets,
+            lifetimes,
+            scratch,
+            winograd,
+            sparse,
+            packed,
+            bands,
+            arena_bytes,
+            lower_bound_bytes,
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Target;
 use super::kernel::Kernel;
-use mote_runtime::format::instruction::{Conv2d, Conv2dWinograd, DepthwiseConv2d, Hwc};
+use mote_runtime::format::instruction::{Conv2d, Conv2dSparse, Conv2dWinograd, DepthwiseConv2d, Hwc};
 
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,12 @@ pub enum Way {
     Im2col,
     /// Tiles of 2x2 outputs by Winograd's F(2x2, 3x3), of transformed inputs in scratch memory.
     Winograd,
+    /// Patches of several pixels, and the blocks of weights that are stored.
+    Sparse,
+    /// One pixel where it is, and the blocks of weights that are stored.
+    SparseDirect,
+    /// One pixel where it is, all weights.
+    FullyConnected,
     /// Depthwise, four channels at a time from scratch memory.
     Strips,
     /// Straight from the input.
@@ -36,6 +42,7 @@ impl Cost {
         match kernel {
             Kernel::Conv2d(op) => Some(Self::conv2d(op)),
             Kernel::Winograd(op) => Some(Self::conv2d_winograd(op)),
+            Kernel::Sparse(op) => Some(Self::conv2d_sparse(op)),
             Kernel::Depthwise(op) => Some(Self::depthwise_conv2d(op)),
             Kernel::Conv2dI16(op) => {
                 let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c / op.groups.max(1)];
@@ -64,6 +71,24 @@ impl Cost {
         let outputs = tiles.saturating_mul(product(&[4, out_c]));
         let macs = transformed.saturating_mul(out_c.into());
         Self { macs, outputs, transformed, way: Way::Winograd }
+    }
+
+    /// Of a convolution without blocks of zero weights. The products of a block with all patches count, of pixels that there
+    /// are not, too.
+    pub fn conv2d_sparse(op: &Conv2dSparse) -> Self {
+        let pixels = product(&[op.conv.y_shape.h, op.conv.y_shape.w]);
+        let (computed, way) = match op.direct {
+            true => (pixels, Way::SparseDirect),
+            false => (pixels.next_multiple_of(Conv2d::BLOCK.into()), Way::Sparse),
+        };
+        let macs = computed.saturating_mul(product(&[op.blocks, Conv2dSparse::BLOCK]));
+        Self { macs, outputs: computed.saturating_mul(op.conv.y_shape.c.into()), transformed: 0, way }
+    }
+
+    /// Of a fully connected layer with the shapes of `op`.
+    pub fn fully_connected(op: &Conv2d) -> Self {
+        let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c];
+        Self::new(op.y_shape, &per_output, Way::FullyConnected)
     }
 
     /// Of a convolution channel by channel.
@@ -99,22 +124,32 @@ struct Rate {
 
 impl Rate {
     /// Fitted to what `mote bench` counts for the layers of KWS, VWW and IC (MLPerf Tiny, int8) on emulated Cortex-M4,
-    /// M3 and M0+; within a quarter for layers of a thousand results and more. A host counts as a Cortex-M3. Winograd's
-    /// convolution has no kernel of its own on a Cortex-M0+.
+    /// M3 and M0+, and for those of mnist-sparse; within a quarter for layers of a thousand results and more. A host counts
+    /// as a Cortex-M3. Winograd's convolution has no kernel of its own on a Cortex-M0+, that from stored blocks none on M3
+    /// either.
     fn of(target: Target, way: Way) -> Self {
         let rate = |per_mac, per_output| Self { per_mac, per_output, per_transformed: 0 };
         let winograd = |per_mac, per_output, per_transformed| Self { per_mac, per_output, per_transformed };
         match (target, way) {
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Im2col) => rate(92, 22),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Winograd) => winograd(71, 32, 131),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Sparse) => rate(99, 26),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::SparseDirect) => rate(300, 50),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::FullyConnected) => rate(127, 14),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Strips) => rate(200, 17),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Direct) => rate(2000, 34),
             (Target::CortexM3 | Target::Host, Way::Im2col) => rate(197, 31),
             (Target::CortexM3 | Target::Host, Way::Winograd) => winograd(189, 35, 333),
+            (Target::CortexM3 | Target::Host, Way::Sparse) => rate(370, 90),
+            (Target::CortexM3 | Target::Host, Way::SparseDirect) => rate(690, 150),
+            (Target::CortexM3 | Target::Host, Way::FullyConnected) => rate(250, 30),
             (Target::CortexM3 | Target::Host, Way::Strips) => rate(430, 18),
             (Target::CortexM3 | Target::Host, Way::Direct) => rate(2000, 35),
             (Target::CortexM0Plus, Way::Im2col) => rate(294, 63),
             (Target::CortexM0Plus, Way::Winograd) => winograd(1270, 235, 5113),
+            (Target::CortexM0Plus, Way::Sparse) => rate(810, 180),
+            (Target::CortexM0Plus, Way::SparseDirect) => rate(1300, 250),
+            (Target::CortexM0Plus, Way::FullyConnected) => rate(410, 60),
             (Target::CortexM0Plus, Way::Strips) => rate(800, 28),
             (Target::CortexM0Plus, Way::Direct) => rate(3600, 70),
         }
@@ -142,6 +177,35 @@ mod tests {
         near(Target::CortexM4, Way::Strips, 296_440);
         near(Target::CortexM3, Way::Strips, 564_840);
         near(Target::CortexM0Plus, Way::Strips, 962_160);
+    }
+
+    /// The second and third convolution and the first fully connected layer of mnist-sparse, dense and from stored blocks.
+    #[test]
+    fn estimates_of_stored_blocks_are_near_what_was_counted() {
+        let sparse = |conv: Conv2d, blocks: u32, direct: bool| {
+            Cost::conv2d_sparse(&Conv2dSparse { conv, blocks, counts: 0, deltas: 0, direct })
+        };
+        let conv2 = crate::plan::kernel::tests::conv2d_3x3([13, 13, 16], [11, 11, 32], 0);
+        let conv3 = crate::plan::kernel::tests::conv2d_3x3([5, 5, 32], [3, 3, 48], 0);
+        let pixel = |c: u32| Hwc { h: 1, w: 1, c };
+        let Some(window) = crate::plan::kernel::window([1, 1], [1, 1], [1, 1], crate::ir::Pads::default()) else {
+            panic!("a window of one tap")
+        };
+        let Kernel::Conv2d(dense1) = crate::plan::kernel::conv2d(pixel(432), pixel(64), window, 1) else {
+            panic!("one group")
+        };
+        let counted = [
+            (sparse(conv2, 288, false), [275_480, 880_160, 1_866_800]),
+            (sparse(conv3, 864, false), [61_880, 217_840, 473_440]),
+            (sparse(dense1, 1727, true), [24_000, 57_400, 106_040]),
+            (Cost::fully_connected(&dense1), [39_120, 65_720, 118_560]),
+        ];
+        for (cost, counted) in counted {
+            for (target, counted) in [Target::CortexM4, Target::CortexM3, Target::CortexM0Plus].into_iter().zip(counted)
+            {
+                near(target, cost, counted);
+            }
+        }
     }
 
     /// 3x3 layers of IC, from the first one of three channels to the last of 64, and of a network for MNIST.

@@ -2,8 +2,8 @@
 
 use crate::ir::{DType, Graph, Node, Op, Pads};
 use mote_runtime::format::instruction::{
-    Biases, Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Factors, Hwc, Instruction,
-    Multiplier, Pool2d, Requantize8, Requantize16, RowOrder, WideBiases, Window,
+    Biases, Conv2d, Conv2dI16, Conv2dSparse, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Factors, Hwc,
+    Instruction, Multiplier, Pool2d, Requantize8, Requantize16, RowOrder, WideBiases, Window,
 };
 use mote_runtime::format::overlap::Distances;
 
@@ -14,6 +14,8 @@ pub enum Kernel {
     Conv2d(Conv2d),
     /// Fewer products, by Winograd's F(2x2, 3x3), of larger weights.
     Winograd(Conv2dWinograd),
+    /// As `Conv2d`, without blocks of zero weights.
+    Sparse(Conv2dSparse),
     /// One input channel per output channel.
     Depthwise(DepthwiseConv2d),
     /// On int16.
@@ -98,6 +100,7 @@ impl Kernel {
             // A filter too large for 32 bits is an error of the emitter.
             Self::Conv2d(op) => op.scratch_bytes().unwrap_or(0),
             Self::Winograd(op) => op.scratch_bytes().unwrap_or(0),
+            Self::Sparse(op) => op.scratch_bytes().unwrap_or(0),
             Self::Depthwise(op) => op.scratch_bytes,
             Self::Conv2dI16(_) | Self::DepthwiseI16(_) | Self::Pool(_) => 0,
         }
@@ -110,7 +113,8 @@ impl Kernel {
             Self::Depthwise(op) => Some(Instruction::DepthwiseConv2d(op)),
             // What it does with the elements of a window does not matter here.
             Self::Pool(op) => Some(Instruction::AveragePool2d(op)),
-            Self::Winograd(_) | Self::Conv2dI16(_) | Self::DepthwiseI16(_) => None,
+            Self::Sparse(op) if !op.direct => Some(Instruction::Conv2dSparse(op)),
+            Self::Winograd(_) | Self::Sparse(_) | Self::Conv2dI16(_) | Self::DepthwiseI16(_) => None,
         }
     }
 
@@ -119,6 +123,7 @@ impl Kernel {
         let (x, y, distances): (Hwc, Hwc, &dyn Fn() -> Distances) = match self {
             Self::Conv2d(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::Winograd(op) => (op.x_shape, op.y_shape, &|| op.distances()),
+            Self::Sparse(op) => (op.conv.x_shape, op.conv.y_shape, &|| op.distances()),
             Self::Depthwise(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::Conv2dI16(op) => (op.x_shape, op.y_shape, &|| op.distances()),
             Self::DepthwiseI16(op) => (op.x_shape, op.y_shape, &|| op.distances()),
@@ -139,7 +144,8 @@ pub fn winograd(op: &Conv2d) -> Option<Conv2dWinograd> {
     (fits && op.weight_bytes().is_some()).then_some(op)
 }
 
-fn conv2d(x_shape: Hwc, y_shape: Hwc, window: Window, groups: u32) -> Kernel {
+/// A convolution with its places, weights and scales left open.
+pub fn conv2d(x_shape: Hwc, y_shape: Hwc, window: Window, groups: u32) -> Kernel {
     Kernel::Conv2d(Conv2d {
         x: 0,
         y: 0,

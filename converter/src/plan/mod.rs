@@ -11,11 +11,13 @@ mod liveness;
 mod materialize;
 mod options;
 mod overlap;
+mod packing;
 mod peak;
 mod ports;
 mod schedule;
 mod scratch;
 mod sharing;
+mod sparse;
 mod target;
 mod views;
 mod winograd;
@@ -28,8 +30,10 @@ pub use cost::{Cost, Way};
 pub use kernel::{window, winograd as winograd_of};
 pub use liveness::Lifetime;
 pub use options::{Flash, PlanOptions, Ram};
+pub use packing::{Compression, Layout, PackOptions, PackedLayer};
 pub use peak::Peak;
 pub use ports::{PortLayout, with_port_layout};
+pub use sparse::Gain as SparseGain;
 pub use target::{Target, UnknownTarget};
 pub use views::{part_offsets, view_offset};
 pub use winograd::Gain as WinogradGain;
@@ -60,6 +64,10 @@ pub struct Plan {
     pub scratch: Vec<Option<ValueId>>,
     /// Per node: true if it is a convolution by Winograd's F(2x2, 3x3).
     pub winograd: Vec<bool>,
+    /// Per node: true if its blocks of zero weights are neither stored nor computed.
+    pub sparse: Vec<bool>,
+    /// Per node: how its weights are packed, if they are.
+    pub packed: Vec<Option<PackedLayer>>,
     /// Chains of nodes that run in bands; they follow each other in `order`. At the offset of what one of them makes, but
     /// the last one, the arena has room for some rows only.
     pub bands: Vec<Bands>,
@@ -112,9 +120,27 @@ pub fn plan(quant: QuantGraph) -> Result<Plan, PlanError> {
 }
 
 /// Chooses an order, kernels, and an offset for every value. A budget that cannot be met gives the smallest plan.
-pub fn plan_with(mut quant: QuantGraph, options: &PlanOptions) -> Result<Plan, PlanError> {
+pub fn plan_with(quant: QuantGraph, options: &PlanOptions) -> Result<Plan, PlanError> {
+    plan_packed(quant, options, &PackOptions::default())
+}
+
+/// As [`plan_with`], of layers whose weights may be packed.
+pub fn plan_packed(mut quant: QuantGraph, options: &PlanOptions, packing: &PackOptions) -> Result<Plan, PlanError> {
     materialize::materialize_constants(&mut quant);
-    let scratch = scratch::add_scratch(&mut quant, options.extra_flash > 0);
-    let best = budget::choose(&Problem::new(&quant, &scratch, options.overlap), options)?;
-    best.finish(quant)
+    let plan = |mut quant: QuantGraph, fast: bool| {
+        let packed = packing::choose(&quant, packing, fast);
+        let scratch = scratch::add_scratch(&mut quant, options.extra_flash > 0, &packed);
+        let sparse = sparse::choose(&quant.graph, options, &packed);
+        let best = budget::choose(&Problem::new(&quant, &scratch, &sparse, options.overlap), options)?;
+        Ok(Plan { packed, ..best.finish(quant)? })
+    };
+    match options.ram {
+        Ram::Fastest => plan(quant, true),
+        Ram::Min => plan(quant, false),
+        Ram::Within(bytes) => {
+            let fast = plan(quant.clone(), true)?;
+            let tiles = fast.packed.iter().any(Option::is_some);
+            if fast.arena_bytes > bytes && tiles { plan(quant, false) } else { Ok(fast) }
+        }
+    }
 }

@@ -12,6 +12,8 @@ pub struct PlanOptions {
     pub overlap: bool,
     /// Bytes that weights may need beyond the smallest, where that makes layers faster.
     pub extra_flash: u32,
+    /// Leave out blocks of zero weights, where a layer has so many of them that it is faster and no larger without.
+    pub sparse: bool,
     /// The core whose time is saved where memory allows.
     pub target: Target,
 }
@@ -42,6 +44,6 @@ pub enum Ram {
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { ram: Ram::default(), overlap: true, extra_flash: 0, target: Target::default() }
+        Self { ram: Ram::default(), overlap: true, extra_flash: 0, sparse: true, target: Target::default() }
     }
 }

@@ -5,6 +5,7 @@ use super::kernel::Kernel;
 use super::liveness::{Lifetime, bytes};
 use crate::ir::{Graph, NodeId, ValueId};
 use crate::quantize::QuantGraph;
+use mote_runtime::format::instruction::Conv2dSparse;
 use mote_runtime::format::overlap::Distances;
 use std::collections::HashMap;
 
@@ -20,8 +21,14 @@ pub struct Overlap {
 /// Per input and output: how they may overlap while the node runs that reads one and writes the other.
 pub type Overlaps = HashMap<(ValueId, ValueId), Overlap>;
 
-/// Of all nodes, and of the chains of them that run in bands; `scratch` is per node the value of its scratch memory.
-pub fn overlaps(quant: &QuantGraph, scratch: &[Option<ValueId>], granted: &Granted) -> Overlaps {
+/// Of all nodes, and of the chains of them that run in bands; `scratch` is per node the value of its scratch memory,
+/// `sparse` its instruction without blocks of zero weights, if that is chosen.
+pub fn overlaps(
+    quant: &QuantGraph,
+    scratch: &[Option<ValueId>],
+    sparse: &[Option<Conv2dSparse>],
+    granted: &Granted,
+) -> Overlaps {
     let Granted { winograd, bands, .. } = granted;
     let graph = &quant.graph;
     let of = |(index, node): (usize, &crate::ir::Node)| {
@@ -30,8 +37,9 @@ pub fn overlaps(quant: &QuantGraph, scratch: &[Option<ValueId>], granted: &Grant
         }
         let with_scratch = scratch.get(index).copied().flatten().is_some();
         let kernel = Kernel::of(graph, node)?;
-        let kernel = match kernel.winograd() {
-            Some(op) if winograd.get(index) == Some(&true) => Kernel::Winograd(op),
+        let kernel = match (kernel.winograd(), sparse.get(index)) {
+            (Some(op), _) if winograd.get(index) == Some(&true) => Kernel::Winograd(op),
+            (_, Some(Some(op))) => Kernel::Sparse(*op),
             _ => kernel,
         };
         let optional = if with_scratch { kernel.optional_scratch_bytes(node) } else { 0 };

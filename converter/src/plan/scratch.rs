@@ -3,6 +3,7 @@
 use super::bands::Bands;
 use super::kernel::Kernel;
 use super::liveness::{Lifetime, bytes};
+use super::packing::PackedLayer;
 use crate::ir::{DType, Graph, NodeId, ValueId};
 use crate::quantize::QuantGraph;
 use std::collections::HashMap;
@@ -18,11 +19,13 @@ pub struct Scratch {
     pub optional: bool,
     /// What stands for the scratch memory of Winograd's convolution, if the node can be one.
     pub winograd: Option<ValueId>,
+    /// How the node's weights are packed; its tile is part of `bytes`.
+    pub packed: Option<PackedLayer>,
 }
 
 /// Adds a value for every node that needs scratch memory, or would be faster with it; per node, what it is. With
-/// `winograd`, adds another where it may need that instead.
-pub fn add_scratch(quant: &mut QuantGraph, winograd: bool) -> Vec<Option<Scratch>> {
+/// `winograd`, adds another where it may need that instead. `packed` is per node how its weights are packed.
+pub fn add_scratch(quant: &mut QuantGraph, winograd: bool, packed: &[Option<PackedLayer>]) -> Vec<Option<Scratch>> {
     let mut all = Vec::with_capacity(quant.graph.nodes.len());
     for index in 0..quant.graph.nodes.len() {
         let node = &quant.graph.nodes[index];
@@ -32,6 +35,11 @@ pub fn add_scratch(quant: &mut QuantGraph, winograd: bool) -> Vec<Option<Scratch
                 (kernel.scratch_bytes(), kernel.optional_scratch_bytes(node), winograd)
             }
             None => (0, 0, None),
+        };
+        let packed = packed.get(index).copied().flatten();
+        let (needed, winograd) = match packed {
+            Some(packed) => (needed.saturating_add(packed.tile_bytes), None),
+            None => (needed, winograd),
         };
         let (bytes, name) = (needed.max(optional), format!("{}.scratch", node.name));
         if bytes == 0 {
@@ -43,7 +51,7 @@ pub fn add_scratch(quant: &mut QuantGraph, winograd: bool) -> Vec<Option<Scratch
             quant.graph.add_value(name.clone(), vec![bytes as usize], DType::I8)
         };
         let (value, winograd) = (add(bytes), winograd.map(&mut add));
-        all.push(Some(Scratch { value, bytes, optional: needed == 0, winograd }));
+        all.push(Some(Scratch { value, bytes, optional: needed == 0, winograd, packed }));
     }
     all
 }

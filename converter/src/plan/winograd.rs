@@ -3,7 +3,7 @@
 use super::candidate::{Candidate, Granted, Problem};
 use super::cost::Cost;
 use super::kernel::Kernel;
-use super::{PlanError, PlanOptions, Ram, budget};
+use super::{PlanError, PlanOptions, Ram, SparseGain, budget};
 use crate::ir::NodeId;
 use mote_runtime::format::instruction::Conv2d;
 
@@ -26,6 +26,12 @@ impl Gain {
         // Alignment of what follows may take three bytes more.
         let bytes = winograd.weight_bytes()?.saturating_sub(weights).saturating_add(3);
         Some(Self { instructions: cost(&direct) - cost(&fast), bytes })
+    }
+
+    /// Over the convolution that leaves out blocks of zeros, which has `saved` that much already.
+    fn over(self, saved: SparseGain) -> Self {
+        let bytes = i64::from(self.bytes) + saved.bytes;
+        Self { instructions: self.instructions - saved.instructions, bytes: bytes.try_into().unwrap_or(u32::MAX) }
     }
 }
 
@@ -82,8 +88,15 @@ fn by_gain(problem: &Problem, options: &PlanOptions) -> Vec<(usize, Gain)> {
         return Vec::new();
     }
     let graph = &problem.quant().graph;
-    let of = |(index, node)| match Kernel::of(graph, node) {
-        Some(Kernel::Conv2d(op)) => Gain::of(&op, options.target).map(|gain| (index, gain)),
+    let packed = |index: usize| problem.scratch()[index].is_some_and(|scratch| scratch.packed.is_some());
+    let sparse = problem.sparse(&Granted { scratch: Vec::new(), winograd: Vec::new(), bands: Vec::new() });
+    let of = |(index, node): (usize, &crate::ir::Node)| match Kernel::of(graph, node) {
+        _ if packed(index) => None,
+        Some(Kernel::Conv2d(op)) => {
+            let gain = Gain::of(&op, options.target)?;
+            let saved = sparse[index].and_then(|op| SparseGain::of(&op, options.target));
+            Some((index, saved.map_or(gain, |saved| gain.over(saved))))
+        }
         _ => None,
     };
     let mut all: Vec<(usize, Gain)> = graph.nodes.iter().enumerate().filter_map(of).collect();

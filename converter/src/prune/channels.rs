@@ -4,7 +4,7 @@ use super::PruneError;
 use super::coupling::Coupling;
 use super::energy::{energies, mixes};
 use super::rebuild::without;
-use crate::ir::{Graph, Node, Op, Tensor};
+use crate::ir::{Graph, Node, Op, Tensor, ValueId};
 use crate::pattern::fits;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -73,8 +73,9 @@ pub struct Narrowed {
 
 /// The graph with fewer channels, and what became of its layers. `samples` tell how much each channel contributes.
 ///
-/// Groups of channels go one after the other, first those that lose least energy of the layers behind them for a
-/// multiplication saved, until no more than `options.macs` of all multiplications are left.
+/// Groups of channels go one after the other, first those that lose least energy of the layers behind them for what they
+/// save, until no more than `options.macs` of all multiplications are left. What they save is their share of multiplications,
+/// of weights and of values that layers compute, so that time, flash and RAM shrink together.
 pub fn prune(graph: &Graph, options: &Channels, samples: &[Vec<Tensor>]) -> Result<(Graph, Vec<Narrowed>), PruneError> {
     options.check()?;
     let mut state = State::new(graph, samples, &options.skip)?;
@@ -163,35 +164,50 @@ impl<'g> State<'g> {
     }
 
     /// How many channels of a value are left.
-    fn left(&self, value: crate::ir::ValueId) -> f64 {
+    fn left(&self, value: ValueId) -> f64 {
         self.coupling.of[value.0].iter().filter(|class| !self.gone[**class]).count() as f64
     }
 
-    /// Multiplications of a layer with `outputs` and `inputs` channels.
-    fn macs_of(&self, node: &Node, outputs: f64, inputs: f64) -> f64 {
-        let channels = |value: crate::ir::ValueId| self.coupling.of[value.0].len().max(1) as f64;
-        let all = self.graph.macs(node) as f64;
+    /// Multiplications, weights and outputs of a layer with `outputs` and `inputs` channels.
+    fn size(&self, node: &Node, outputs: f64, inputs: f64) -> [f64; 3] {
+        let channels = |value: ValueId| self.coupling.of[value.0].len().max(1) as f64;
+        let elements = |value: ValueId| self.graph.value(value).elements() as f64;
         let inputs = if mixes(&node.op) { inputs / channels(node.inputs[0]) } else { 1.0 };
-        all * outputs / channels(node.output) * inputs
+        let outputs = outputs / channels(node.output);
+        let (macs, weights) = (self.graph.macs(node) as f64, elements(node.inputs[1]));
+        [macs * outputs * inputs, weights * outputs * inputs, elements(node.output) * outputs]
+    }
+
+    /// The size of the whole network.
+    fn total(&self) -> [f64; 3] {
+        let mut total = [0.0; 3];
+        for node in self.graph.nodes.iter().filter(|n| weighted(&n.op)) {
+            let size = self.size(node, self.left(node.output), self.left(node.inputs[0]));
+            total.iter_mut().zip(size).for_each(|(total, size)| *total += size);
+        }
+        total
     }
 
     fn macs(&self) -> f64 {
-        let one = |node: &Node| self.macs_of(node, self.left(node.output), self.left(node.inputs[0]));
-        self.graph.nodes.iter().filter(|n| weighted(&n.op)).map(one).sum()
+        self.total()[0]
     }
 
     /// The classes that cost least for what they save; `None` if all layers are as narrow as they may be.
     fn cheapest(&self, multiple: usize, least: &dyn Fn(usize) -> usize) -> Option<Vec<usize>> {
         let mut best: Option<(f64, Vec<usize>)> = None;
+        let total = self.total();
         for family in self.families.values() {
             let left: Vec<usize> = family.classes.iter().copied().filter(|class| !self.gone[*class]).collect();
-            let take = if left.len() % multiple == 0 { multiple } else { left.len() % multiple };
+            let take = match left.len() % multiple {
+                0 => multiple,
+                rest => rest,
+            };
             if left.len() < least(family.classes.len()).saturating_add(take) {
                 continue;
             }
             let goes = &left[..take];
             let lost: f64 = goes.iter().map(|&class| self.energies[class]).sum();
-            let saved = self.saved(goes);
+            let saved = self.saved(goes, &total);
             let cost = lost / saved.max(1e-9);
             if best.as_ref().is_none_or(|best| cost < best.0) {
                 best = Some((cost, goes.to_vec()));
@@ -200,15 +216,15 @@ impl<'g> State<'g> {
         best.map(|best| best.1)
     }
 
-    /// Multiplications that these classes take now.
-    fn saved(&self, classes: &[usize]) -> f64 {
-        let among = |value: crate::ir::ValueId| {
-            self.coupling.of[value.0].iter().filter(|class| classes.contains(class)).count() as f64
-        };
+    /// The share of the present network that these classes are: of multiplications, weights and outputs, added up.
+    fn saved(&self, classes: &[usize], total: &[f64; 3]) -> f64 {
+        let among =
+            |value: ValueId| self.coupling.of[value.0].iter().filter(|class| classes.contains(class)).count() as f64;
         let one = |node: &Node| {
             let (outputs, inputs) = (self.left(node.output), self.left(node.inputs[0]));
-            let now = self.macs_of(node, outputs, inputs);
-            now - self.macs_of(node, outputs - among(node.output), inputs - among(node.inputs[0]))
+            let now = self.size(node, outputs, inputs);
+            let then = self.size(node, outputs - among(node.output), inputs - among(node.inputs[0]));
+            (0..3).map(|i| (now[i] - then[i]) / total[i].max(1.0)).sum::<f64>()
         };
         self.graph.nodes.iter().filter(|n| weighted(&n.op)).map(one).sum()
     }

@@ -83,7 +83,7 @@ impl Classes {
         let x_rank = node.inputs.first().map_or(0, |x| graph.value(*x).shape.len());
         match &node.op {
             Op::Conv2d { groups: 1, .. } | Op::FullyConnected { .. } => self.fresh(n),
-            Op::Conv2d { groups, .. } if *groups == x.len() && n % groups == 0 => {
+            Op::Conv2d { groups, .. } if *groups == x.len() && n.is_multiple_of(*groups) => {
                 let made = self.fresh(n);
                 made.iter().enumerate().for_each(|(c, &id)| self.join(id, x[c / (n / groups)]));
                 made

@@ -170,7 +170,9 @@ pub fn masks(layers: &[Layer], pattern: Pattern, scope: Scope, sparsity: f64) ->
     let scores: Vec<Vec<f64>> = layers.iter().map(|layer| scores(layer, length)).collect();
     match scope {
         Scope::Layer => {
-            let one = |(layer, scores): (&Layer, &Vec<f64>)| smallest(&[*layer], &[scores.clone()], length, sparsity);
+            let one = |(layer, scores): (&Layer, &Vec<f64>)| {
+                smallest(&[*layer], std::slice::from_ref(scores), length, sparsity)
+            };
             layers.iter().zip(&scores).flat_map(one).collect()
         }
         Scope::Global => {

@@ -8,6 +8,7 @@
 //! no learning rate and no random numbers, gives the same weights everywhere, and can never be worse than rounding to nearest.
 
 use super::float_nodes::{is_named, widths};
+use super::lower::takes_palette;
 use super::weights::{Bits, scale_of, store};
 use super::{Moments, QuantizeError, QuantizeOptions, Ranges};
 use crate::ir::{Graph, Node, ValueId};
@@ -181,7 +182,8 @@ pub struct RoundedLayer {
 }
 
 /// Rounds the weights of the `count` layers of `graph` that lose most by rounding to nearest, by the signal-to-noise ratio at
-/// their output, and puts them into `ranges`; tells what they gain. Layers that stay float are none of them.
+/// their output, and puts them into `ranges`; tells what they gain. Layers that stay float, or whose weights get a palette of values
+/// afterwards, are none of them.
 pub fn round_worst(
     graph: &Graph,
     moments: &HashMap<ValueId, Arc<Moments>>,
@@ -192,7 +194,8 @@ pub fn round_worst(
     let widths = widths(graph, options)?;
     let mut scored: Vec<(f64, &Node)> = Vec::new();
     for (node, _) in graph.nodes.iter().zip(&widths).filter(|(_, width)| width.is_some()) {
-        if let Some(layer) = Layer::of(graph, node, moments, options) {
+        let open = options.palette.is_none() || !takes_palette(&node.op);
+        if let Some(layer) = Layer::of(graph, node, moments, options).filter(|_| open) {
             scored.push((layer.decibel(&|_, w, scale| w.iter().map(|&w| store(w, scale, layer.bits)).collect()), node));
         }
     }

@@ -32,6 +32,9 @@ pub struct QuantizeOptions {
     pub int16_nodes: Vec<String>,
     /// Nodes whose weights have four bits: names as in `float_nodes`.
     pub int4_weights: Vec<String>,
+    /// Most values that the weights of a layer may have, if it is one whose weights can be packed: a convolution over all
+    /// channels or a fully connected layer, on int8.
+    pub palette: Option<u16>,
     /// Shift every bias so that rounding the weights does not move the mean of the channel's outputs.
     pub bias_correction: bool,
 }
@@ -45,6 +48,7 @@ impl Default for QuantizeOptions {
             activations: Width::default(),
             int16_nodes: Vec::new(),
             int4_weights: Vec::new(),
+            palette: None,
             bias_correction: true,
         }
     }
@@ -58,6 +62,7 @@ pub fn quantize(graph: &Graph, ranges: &Ranges, options: &QuantizeOptions) -> Re
     let ports = options.activations;
     let mut lower = Lower::new(graph, ranges, parameters, options.bias_correction);
     lower.int4_weights = &options.int4_weights;
+    lower.palette = options.palette;
     for port in &graph.inputs {
         match options.inputs {
             PortType::I8 => lower.declare_integer(port.value, ports, &port.name, "input")?,
@@ -94,6 +99,7 @@ pub(super) struct Lower<'a> {
     parameters: PerWidth<Vec<Option<Quantization>>>,
     bias_correction: bool,
     pub int4_weights: &'a [String],
+    palette: Option<u16>,
     pub out: Graph,
     pub quantization: Vec<Option<Quantization>>,
     /// Per source value, its form in `out`.
@@ -127,6 +133,7 @@ impl<'a> Lower<'a> {
             parameters,
             bias_correction,
             int4_weights: &[],
+            palette: None,
             out,
             quantization: vec![None; n],
             integer: PerWidth([vec![None; n], vec![None; n]]),
@@ -335,7 +342,8 @@ impl<'a> Lower<'a> {
         let mean = mean.filter(|_| self.bias_correction);
         let source = self.source.value(weights_id).source_scale.as_ref();
         let bits = if is_named(self.int4_weights, node) { Bits::Four } else { Bits::Eight };
-        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, bits, mean, rounded };
+        let palette = self.palette.filter(|_| takes_palette(&node.op) && width == Width::I8).map(usize::from);
+        let inputs = weights::Inputs { weights: data, bias, channels, x, y, width, bits, palette, mean, rounded };
         let quantized = match source {
             Some(source) => weights::adopt(&inputs, source),
             None => weights::quantize(&inputs),
@@ -378,5 +386,14 @@ fn reject_left_over(node: &Node) -> Result<(), QuantizeError> {
         | Op::Table { .. }
         | Op::Sub { .. } => Err(node_error(node, "the graph is quantized already".into())),
         _ => Ok(()),
+    }
+}
+
+/// True if kernels of the operator read packed weights, so that few values for them save something.
+pub(super) fn takes_palette(op: &Op) -> bool {
+    match op {
+        Op::Conv2d { groups, .. } => *groups == 1,
+        Op::FullyConnected { .. } => true,
+        _ => false,
     }
 }

@@ -18,6 +18,7 @@ mod groups;
 mod histogram;
 mod lower;
 mod moments;
+mod palette;
 mod params;
 mod port_types;
 mod roundings;

@@ -1,5 +1,6 @@
 //! int8 weights and int32 biases.
 
+use super::palette::cluster;
 use super::{Quantization, Rounded, Width};
 use crate::ir::SourceScale;
 
@@ -66,6 +67,8 @@ pub struct Inputs<'a> {
     pub width: Width,
     /// Of the weights.
     pub bits: Bits,
+    /// Most values that the weights of all channels may have.
+    pub palette: Option<usize>,
     /// Expected input for weight `k` of channel `c`, for bias correction.
     pub mean: Option<&'a dyn Fn(usize, usize) -> f64>,
     /// The weights rounded for the least error of the output; `None` rounds to nearest.
@@ -88,7 +91,25 @@ pub fn quantize(input: &Inputs) -> Result<Weights, String> {
         result.bias.push(bias);
         result.bias_scales.push(bias_scale);
     }
+    if let Some(most) = input.palette {
+        share_values(input, &mut result, per_channel, most)?;
+    }
     Ok(result)
+}
+
+/// Leaves at most `most` values for the weights, and makes up for what that does to the means of the outputs.
+fn share_values(input: &Inputs, result: &mut Weights, per_channel: usize, most: usize) -> Result<(), String> {
+    cluster(&mut result.weights, &result.scales, most);
+    let real = input.weights.chunks_exact(per_channel.max(1));
+    for (c, (stored, real)) in result.weights.chunks_exact(per_channel.max(1)).zip(real).enumerate() {
+        let bias = f64::from(input.bias.get(c).copied().unwrap_or(0.0));
+        let corrected = corrected_bias(input, c, real, stored, result.scales[c], bias);
+        if !fits(stored, corrected, input.width) {
+            return Err(format!("sums of channel {c} may exceed 32 bits with {most} values: leave `--palette` out"));
+        }
+        result.bias[c] = corrected as i32;
+    }
+    Ok(())
 }
 
 /// Weights that the source stores as integers already, with its scales. Fails with a reason if they cannot be used as
@@ -149,15 +170,7 @@ fn channel(input: &Inputs, c: usize, weights: &[f32], bias: f64) -> Result<(f32,
             Some(rounded) => rounded.channel(c, input.channels, weights, scale, input.bits),
             None => weights.iter().map(|&w| store(w, scale, input.bits)).collect(),
         };
-        let error: f64 = match input.mean {
-            Some(mean) => {
-                let of =
-                    |(k, (&q, &w)): (usize, (&i8, &f32))| (f64::from(q) * f64::from(scale) - f64::from(w)) * mean(c, k);
-                stored.iter().zip(weights).enumerate().map(of).sum()
-            }
-            None => 0.0,
-        };
-        let corrected = ((bias - error) / (x_scale * f64::from(scale))).round();
+        let corrected = corrected_bias(input, c, weights, &stored, scale, bias);
         if fits(&stored, corrected, input.width) {
             let multiplier = x_scale * f64::from(scale) / y_scale;
             if multiplier >= f64::from(1 << 30) {
@@ -171,6 +184,19 @@ fn channel(input: &Inputs, c: usize, weights: &[f32], bias: f64) -> Result<(f32,
         let excess = (reach(&stored, corrected, input.width) / input.width.largest_sum()).max(1.01);
         scale *= excess as f32;
     }
+}
+
+/// The stored bias with which the mean of channel `c`'s outputs is that of the real weights, as far as means are known.
+fn corrected_bias(input: &Inputs, c: usize, weights: &[f32], stored: &[i8], scale: f32, bias: f64) -> f64 {
+    let error: f64 = match input.mean {
+        Some(mean) => {
+            let of =
+                |(k, (&q, &w)): (usize, (&i8, &f32))| (f64::from(q) * f64::from(scale) - f64::from(w)) * mean(c, k);
+            stored.iter().zip(weights).enumerate().map(of).sum()
+        }
+        None => 0.0,
+    };
+    ((bias - error) / (f64::from(input.x.scale()) * f64::from(scale))).round()
 }
 
 /// Largest magnitude of a sum: the accumulator before the zero point is subtracted, and after.
@@ -226,6 +252,7 @@ mod tests {
             y: &y,
             width: Width::I8,
             bits: Bits::Eight,
+            palette: None,
             mean: None,
             rounded: None,
         })
@@ -252,6 +279,7 @@ mod tests {
             y: &y,
             width: Width::I8,
             bits: Bits::Four,
+            palette: None,
             mean: None,
             rounded: None,
         };
@@ -293,6 +321,7 @@ mod tests {
             y: &y,
             width: Width::I8,
             bits: Bits::Eight,
+            palette: None,
             mean: None,
             rounded: None,
         };
@@ -313,6 +342,7 @@ mod tests {
             y: &y,
             width: Width::I8,
             bits: Bits::Eight,
+            palette: None,
             mean: Some(&mean),
             rounded: None,
         })
@@ -321,6 +351,34 @@ mod tests {
         let got = sum + f64::from(w.bias[0]) * f64::from(w.bias_scales[0]);
         let expected: f64 = 0.1 + (0..3).map(|k| f64::from(weights[k]) * mean(0, k)).sum::<f64>();
         assert!((got - expected).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_palette_keeps_the_means_of_the_outputs() {
+        let (x, y) = (Quantization::per_tensor(0.01, 0), Quantization::per_tensor(0.01, 0));
+        let weights = [1.0, 0.9, 0.8, -0.3, -1.0, -0.9, 0.1, 0.2];
+        let mean = |_, k: usize| [1.0, 2.0, 3.0, 4.0][k];
+        let inputs = Inputs {
+            weights: &weights,
+            bias: &[],
+            channels: 2,
+            x: &x,
+            y: &y,
+            width: Width::I8,
+            bits: Bits::Eight,
+            palette: Some(4),
+            mean: Some(&mean),
+            rounded: None,
+        };
+        let w = quantize(&inputs).unwrap();
+        let values: std::collections::BTreeSet<i8> = w.weights.iter().copied().collect();
+        assert!(values.len() <= 4, "{values:?}");
+        for (c, stored) in w.weights.chunks(4).enumerate() {
+            let of = |k: usize| f64::from(stored[k]) * f64::from(w.scales[c]) * mean(0, k);
+            let got = (0..4).map(of).sum::<f64>() + f64::from(w.bias[c]) * f64::from(w.bias_scales[c]);
+            let expected: f64 = (0..4).map(|k| f64::from(weights[4 * c + k]) * mean(0, k)).sum();
+            assert!((got - expected).abs() < 1e-3, "{got} {expected}");
+        }
     }
 
     proptest! {

@@ -4,7 +4,7 @@
 //! does it, and the engine that runs on the device computes the batch. Training takes over what each rounding gave.
 
 use super::TrainError;
-use super::trainer::Batch;
+use super::batch::Batch;
 use crate::emit::{EmitOptions, emit};
 use crate::execute::{Array, Target};
 use crate::ir::{DType, Graph, Op, ValueId};
@@ -40,6 +40,14 @@ pub(super) struct Computed {
     pub roundings: Vec<(usize, Array)>,
     /// The first output, one row a sample.
     pub outputs: Array,
+}
+
+/// One sample of a batch.
+struct Sample {
+    /// What each watched rounding gave.
+    roundings: Vec<Vec<f32>>,
+    /// The first output.
+    output: Vec<f32>,
 }
 
 impl Integer {
@@ -87,29 +95,29 @@ impl Integer {
             Ok(runner) => self.run_one(runner, batch, sample),
             Err(_) => self.run_one(&mut self.session.runner()?, batch, sample),
         };
-        let all: Vec<(Vec<Vec<f32>>, Vec<f32>)> =
+        let all: Vec<Sample> =
             samples.par_iter().map_init(|| self.session.runner(), one).collect::<Result<_, SessionError>>()?;
-        let stack =
-            |part: &dyn Fn(&(Vec<Vec<f32>>, Vec<f32>)) -> Vec<f32>| -> Vec<f32> { all.iter().flat_map(part).collect() };
         let roundings = self.watched.iter().enumerate().map(|(at, watched)| {
             let mut shape = self.graph.value(self.graph.nodes[watched.node].output).shape.clone();
             if batch.samples > 1 {
                 shape[0] = batch.samples;
             }
-            (watched.node, Array::new(stack(&|sample| sample.0[at].clone()), &shape, target))
+            (
+                watched.node,
+                Array::new(
+                    all.iter().flat_map(|sample| sample.roundings[at].iter().copied()).collect(),
+                    &shape,
+                    target,
+                ),
+            )
         });
-        let outputs = stack(&|sample| sample.1.clone());
+        let outputs: Vec<f32> = all.iter().flat_map(|sample| sample.output.iter().copied()).collect();
         let columns = outputs.len() / batch.samples.max(1);
         Ok(Computed { roundings: roundings.collect(), outputs: Array::new(outputs, &[batch.samples, columns], target) })
     }
 
     /// What the roundings and the first output are for one sample.
-    fn run_one(
-        &self,
-        runner: &mut Runner<'_>,
-        batch: &Batch,
-        sample: usize,
-    ) -> Result<(Vec<Vec<f32>>, Vec<f32>), SessionError> {
+    fn run_one(&self, runner: &mut Runner<'_>, batch: &Batch, sample: usize) -> Result<Sample, SessionError> {
         let source = |(port, data): (&crate::ir::Port, &Vec<f32>)| {
             let each = data.len() / batch.samples;
             port.to_source(&data[sample * each..(sample + 1) * each])
@@ -124,7 +132,7 @@ impl Integer {
         })?;
         let first = outputs.into_iter().next().unwrap_or_default();
         let stored = self.graph.outputs.first().map(|port| port.to_stored(&first));
-        Ok((roundings, stored.unwrap_or(first)))
+        Ok(Sample { roundings, output: stored.unwrap_or(first) })
     }
 }
 

@@ -1,20 +1,24 @@
 //! Training: a graph and data in, the graph with better weights out. Start reading at [`train`].
 
 mod augment;
+mod batch;
 mod checkpoint;
 mod compress;
 mod config;
 mod curves;
 mod error;
+mod freeze;
 mod integer;
 mod layers;
 mod loss;
 mod network;
 mod optimizer;
+mod pytorch;
 mod random;
 mod run;
 mod samples;
 mod schedule;
+mod scores;
 mod sparse;
 mod state_dict;
 mod teacher;

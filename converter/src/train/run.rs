@@ -2,6 +2,7 @@
 
 use super::TrainError;
 use super::augment::Layout;
+use super::batch::{Batch, Gradients, Tally};
 use super::checkpoint::{Epoch, Progress, SCHEMA, State};
 use super::compress::{Rounded, SAMPLES};
 use super::config::Training;
@@ -9,7 +10,7 @@ use super::network::Network;
 use super::random::{Purpose, Random};
 use super::samples::Samples;
 use super::sparse::{Sparse, settled};
-use super::trainer::{Batch, Gradients, Tally, Trainer};
+use super::trainer::Trainer;
 use crate::ir::io::Floats;
 use crate::ir::{Graph, Tensor};
 use crate::passes;

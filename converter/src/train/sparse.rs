@@ -45,7 +45,7 @@ impl Trainer<'_> {
     pub fn choose_zeros(&mut self, settings: &Sparsity, steps: u64) -> Result<(), TrainError> {
         let length = settled(settings, steps);
         let every = (length / UPDATES).max(1);
-        if self.step > length || (self.step % every != 0 && self.step != length) {
+        if self.step > length || (!self.step.is_multiple_of(every) && self.step != length) {
             return Ok(());
         }
         let layers = without_skipped(self.sparse_layers(), &settings.skip)?;

@@ -1,6 +1,7 @@
-//! Weights from a safetensors file, by name: a PyTorch state dict, or a float checkpoint of our own.
+//! Weights from a file, by name: a PyTorch state dict, as safetensors or of `torch.save`, or a float checkpoint of our own.
 
 use super::network::{Network, Order, Slot};
+use super::pytorch;
 use crate::ir::io::{self, Floats, LoadError};
 use crate::ir::{Tensor, permute};
 use std::collections::BTreeSet;
@@ -37,7 +38,7 @@ impl Match {
 /// Copies what fits from the file's bytes into the network's constants.
 pub fn load(network: &mut Network, bytes: &[u8]) -> Result<Match, LoadError> {
     let own = io::load(bytes).is_ok();
-    let file = io::floats(bytes, "")?;
+    let file = if pytorch::is_pytorch(bytes) { pytorch::floats(bytes)? } else { io::floats(bytes, "")? };
     let mut report = Match::default();
     let mut used = BTreeSet::new();
     for slot in &network.slots {

@@ -1,11 +1,12 @@
 //! Distillation: a second network, or its stored scores, as a part of the loss.
 
 use super::TrainError;
+use super::batch::Batch;
 use super::compress::Teacher as Settings;
 use super::config::Loss;
 use super::loss::{distillation, loss};
 use super::network::before_probabilities;
-use super::trainer::{Batch, rows};
+use super::scores::rows;
 use crate::execute::{Array, Executor, Target};
 use crate::ir::{Graph, ValueId};
 use burn_tensor::Tensor;
@@ -68,7 +69,8 @@ impl<'a> Teacher<'a> {
             features.push((a, b, feature.weight));
         }
         let executor = Executor::on(&scores, target.clone())?;
-        if !features.is_empty() && !(executor.batches() && student.batches()) {
+        let at_once = executor.batches() && student.batches();
+        if !features.is_empty() && !at_once {
             return Err(TrainError::Setting {
                 key: "features",
                 value: "given".into(),

@@ -1,7 +1,8 @@
 //! Training that makes networks smaller: zeros, integers, a teacher.
 
+use super::batch::Batch;
 use super::tests::{NET, bytes, columns, job, recipe};
-use super::trainer::{Batch, Trainer};
+use super::trainer::Trainer;
 use super::*;
 use crate::data::Dataset;
 use crate::ir::io::{self, Floats};

@@ -1,24 +1,24 @@
 //! A graph whose weights follow the gradients of a loss.
 
+use super::TrainError;
+use super::batch::{Batch, Gradients, Tally, number, tally, target_rows};
 use super::checkpoint::{Progress, State};
-use super::config::{Loss, Training};
+use super::config::Training;
+use super::freeze::frozen;
 use super::integer::Integer;
 use super::loss::loss;
-use super::network::{Network, before_probabilities};
+use super::network::Network;
 use super::optimizer::{Moments, Penalties};
 use super::random::{Purpose, Random};
 use super::run::Job;
 use super::samples::Samples;
+use super::scores::{rows, scores_graph};
 use super::sparse::Sparse;
 use super::teacher::Teacher;
-use super::{TrainError, state_dict};
 use crate::execute::{Array, Executor, Precision, RANK, Statistics, Target, Training as Mode};
 use crate::ir::io::Floats;
 use crate::ir::{Graph, Op, Tensor, ValueId};
-use crate::passes::{FuseActivations, Pass};
-use crate::pattern::fits;
 use crate::prune::weights::{Prunable, layers};
-use crate::validate::accuracy::predicted_class;
 use burn_tensor::Tensor as Burn;
 
 type Full = Burn<RANK>;
@@ -38,73 +38,6 @@ struct Norm {
     momentum: f64,
 }
 
-/// Sums over samples.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    pub samples: usize,
-    pub loss: f64,
-    pub correct: usize,
-}
-
-impl Tally {
-    pub fn add(&mut self, other: Self) {
-        self.samples += other.samples;
-        self.loss += other.loss;
-        self.correct += other.correct;
-    }
-
-    pub fn mean_loss(&self) -> f32 {
-        (self.loss / self.samples.max(1) as f64) as f32
-    }
-
-    pub fn accuracy(&self) -> f32 {
-        self.correct as f32 / self.samples.max(1) as f32
-    }
-}
-
-/// Rows of a batch, stacked: one list of elements per input, and the targets.
-pub(super) struct Batch {
-    pub inputs: Vec<Vec<f32>>,
-    pub targets: Vec<f32>,
-    pub labels: Option<Vec<usize>>,
-    /// A teacher's stored scores.
-    pub teacher: Option<Vec<f32>>,
-    pub samples: usize,
-}
-
-impl Batch {
-    /// The samples `which`, each input as `change` gives it.
-    pub fn of(samples: &Samples, which: &[usize], mut change: impl FnMut(usize, &[f32]) -> Vec<f32>) -> Self {
-        let ports = which.first().map_or(0, |&i| samples.inputs[i].len());
-        let mut inputs = vec![Vec::new(); ports];
-        for &i in which {
-            for (port, (stacked, tensor)) in inputs.iter_mut().zip(&samples.inputs[i]).enumerate() {
-                let data = tensor.as_f32().unwrap_or(&[]);
-                if port == 0 { stacked.extend(change(i, data)) } else { stacked.extend_from_slice(data) }
-            }
-        }
-        let targets = which.iter().flat_map(|&i| samples.targets[i].iter().copied()).collect();
-        let labels = samples.labels.as_ref().map(|labels| which.iter().map(|&i| labels[i]).collect());
-        let teacher = samples.teacher.as_ref().map(|scores| which.iter().flat_map(|&i| scores[i].clone()).collect());
-        Self { inputs, targets, labels, teacher, samples: which.len() }
-    }
-
-    /// Sample `i` alone.
-    fn one(&self, i: usize) -> Self {
-        let part = |data: &Vec<f32>| {
-            let each = data.len() / self.samples.max(1);
-            data[i * each..(i + 1) * each].to_vec()
-        };
-        Self {
-            inputs: self.inputs.iter().map(part).collect(),
-            targets: part(&self.targets),
-            labels: self.labels.as_ref().map(|labels| vec![labels[i]]),
-            teacher: self.teacher.as_ref().map(part),
-            samples: 1,
-        }
-    }
-}
-
 /// A pass over the graph that gradients can be asked of.
 struct Recorded {
     #[cfg_attr(not(test), allow(dead_code, reason = "tests compare them with the device's"))]
@@ -112,23 +45,6 @@ struct Recorded {
     tally: Tally,
     loss: Burn<1>,
     statistics: Vec<Statistics>,
-}
-
-/// Gradients of all parameters, summed over batches.
-#[derive(Default)]
-pub(super) struct Gradients(Vec<Option<Full>>);
-
-impl Gradients {
-    fn add(&mut self, index: usize, gradient: Full) {
-        if self.0.len() <= index {
-            self.0.resize(index + 1, None);
-        }
-        let slot = &mut self.0[index];
-        *slot = Some(match slot.take() {
-            Some(sum) => sum.add(gradient),
-            None => gradient,
-        });
-    }
 }
 
 /// The graph, the optimizer's memory, and where everything is computed.
@@ -503,112 +419,4 @@ impl<'a> Trainer<'a> {
         }
         self.integer = None;
     }
-}
-
-/// The graph up to the scores that the loss takes: logits, where probabilities follow from them.
-fn scores_graph(graph: &Graph, kind: Loss) -> Result<Graph, TrainError> {
-    let mut scores = graph.clone();
-    scores.outputs.truncate(1);
-    let logits = before_probabilities(graph, kind);
-    if kind == Loss::BinaryCrossEntropy && logits.is_none() {
-        return Err(TrainError::NoSigmoid);
-    }
-    if let (Some(logits), Some(output)) = (logits, scores.outputs.first_mut()) {
-        output.value = logits;
-    }
-    scores.remove_dead_nodes();
-    // Clamps that a convolution applies itself are faster. The pass keeps all ids of values.
-    FuseActivations.run(&mut scores)?;
-    Ok(scores)
-}
-
-/// Per value, whether `freeze` names it.
-fn frozen(network: &Network, training: &Training) -> Result<Vec<bool>, TrainError> {
-    let graph = &network.graph;
-    let mut frozen = vec![false; graph.values.len()];
-    for pattern in &training.freeze {
-        let mut fits_any = false;
-        for (index, value) in graph.values.iter().enumerate().filter(|(_, v)| v.constant.is_some()) {
-            let slot = network.slots.iter().find(|s| s.value.0 == index);
-            let named = match slot {
-                Some(slot) => state_dict::names(slot, &value.name).any(|name| fits(pattern, name)),
-                None => fits(pattern, &value.name),
-            };
-            frozen[index] |= named;
-            fits_any |= named;
-        }
-        if !fits_any {
-            let names: Vec<&str> =
-                graph.values.iter().filter(|v| v.constant.is_some()).map(|v| v.name.as_str()).take(12).collect();
-            return Err(TrainError::Freeze { pattern: pattern.clone(), names: names.join(", ") });
-        }
-    }
-    Ok(frozen)
-}
-
-/// The first output for a batch, one row a sample. `observe` sees every value, those of one sample after the other if they
-/// cannot run at once.
-pub(super) fn rows(
-    executor: &Executor,
-    batch: &Batch,
-    target: &Target,
-    mut mode: Option<&mut Mode<'_>>,
-    observe: &mut dyn FnMut(ValueId, &Array),
-) -> Result<Burn<2>, TrainError> {
-    let graph = executor.graph();
-    let shape = |port: usize, n: usize| {
-        let mut shape = graph.value(graph.inputs[port].value).shape.clone();
-        if n > 1 {
-            shape[0] = n;
-        }
-        shape
-    };
-    let mut run = |inputs: Vec<Array>, n: usize| -> Result<Burn<2>, TrainError> {
-        let outputs = match mode.as_deref_mut() {
-            Some(mode) => executor.forward_training(inputs, n, mode, observe)?,
-            None => executor.forward(inputs, n, observe)?,
-        };
-        let Some(first) = outputs.first() else { return Err(TrainError::NothingToTrain) };
-        let elements: usize = first.shape().iter().product();
-        Ok(first.full().reshape([n, elements / n]))
-    };
-    if executor.batches() || batch.samples == 1 {
-        let stacked = batch.inputs.iter().enumerate();
-        let inputs = stacked.map(|(i, data)| Array::new(data.clone(), &shape(i, batch.samples), target)).collect();
-        return run(inputs, batch.samples);
-    }
-    // Some op mixes the batch axis with others: one sample at a time, and the rows are joined.
-    let mut all = Vec::with_capacity(batch.samples);
-    for sample in 0..batch.samples {
-        let part = |(i, data): (usize, &Vec<f32>)| {
-            let each = data.len() / batch.samples;
-            Array::new(data[sample * each..(sample + 1) * each].to_vec(), &shape(i, 1), target)
-        };
-        all.push(run(batch.inputs.iter().enumerate().map(part).collect(), 1)?);
-    }
-    Ok(Burn::cat(all, 0))
-}
-
-fn target_rows(batch: &Batch, target: &Target) -> Burn<2> {
-    let columns = batch.targets.len() / batch.samples.max(1);
-    Array::new(batch.targets.clone(), &[batch.samples, columns], target).full().reshape([batch.samples, columns])
-}
-
-fn number(t: Burn<1>) -> f64 {
-    t.try_to_vec_as::<f32>().ok().and_then(|v| v.first().copied()).map_or(f64::NAN, f64::from)
-}
-
-fn tally(kind: Loss, y: &Burn<2>, loss: &Burn<1>, batch: &Batch) -> Tally {
-    let [n, scores] = y.dims();
-    let mut correct = 0;
-    if let Some(labels) = &batch.labels {
-        let y = y.clone().try_to_vec_as::<f32>().unwrap_or_default();
-        let class = |row: &[f32]| match (kind, row) {
-            // A logit: its sign is that of the probability above one half.
-            (Loss::BinaryCrossEntropy, [logit]) => usize::from(*logit > 0.0),
-            _ => predicted_class(row),
-        };
-        correct = y.chunks_exact(scores.max(1)).zip(labels).filter(|(row, label)| class(row) == **label).count();
-    }
-    Tally { samples: n, loss: number(loss.clone()) * n as f64, correct }
 }

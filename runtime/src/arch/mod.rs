@@ -16,6 +16,7 @@ mod arm_dsp;
 mod arm_tiles;
 mod channel;
 mod portable;
+mod sparse;
 #[cfg(kernel_thumb)]
 #[allow(unsafe_code, reason = "assembly; each use says why it is sound")]
 mod thumb;
@@ -23,29 +24,32 @@ mod tiles;
 
 #[cfg(kernel_arm_dsp)]
 pub(crate) use arm_dsp::{
-    add_tflite, convolve_block, convolve_quad, dot_pair_i16, fully_connect, max_window, sum_window, widen_patch,
-    widen_rows, widen_strip,
+    add_tflite, connect_sparse, convolve_block, convolve_quad, convolve_sparse, dot_pair_i16, fully_connect,
+    max_window, sum_bytes, sum_window, widen_patch, widen_rows, widen_strip,
 };
 #[cfg(any(kernel_arm_dsp, kernel_armv7m))]
 pub(crate) use arm_tiles::{convolve_tiles, transform_inputs};
 pub(crate) use channel::{Channel, ShiftBase, Store};
-#[cfg(not(kernel_arm_dsp))]
-pub(crate) use portable::dot_pair_i16;
 pub(crate) use portable::sum_tiles;
 #[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 pub(crate) use portable::{add_tflite, convolve_block, fully_connect, widen_patch, widen_rows, widen_strip};
 #[cfg(not(kernel_thumb))]
-pub(crate) use portable::{clear_patch, dot_patches};
+pub(crate) use portable::{clear_patch, dot_patch_block, dot_patches};
 pub(crate) use portable::{convolve_strips, dot_quad, dot_strips};
 #[cfg(not(any(kernel_arm_dsp, kernel_armv7m)))]
 pub(crate) use portable::{convolve_tiles, transform_inputs};
+#[cfg(not(kernel_arm_dsp))]
+pub(crate) use portable::{dot_pair_i16, sum_bytes};
 #[cfg(not(any(kernel_arm_dsp, kernel_thumb)))]
 pub(crate) use portable::{max_window, sum_window};
 pub(crate) use portable::{multiply_add_i16, multiply_add_offset_i8};
+pub(crate) use sparse::{SparseBlock, SparseFilters};
+#[cfg(not(kernel_arm_dsp))]
+pub(crate) use sparse::{connect_sparse, convolve_sparse};
 #[cfg(kernel_thumb)]
 pub(crate) use thumb::{
-    add_tflite, clear_patch, convolve_block, convolve_quad, dot_patches, fully_connect, widen_patch, widen_rows,
-    widen_strip,
+    add_tflite, clear_patch, convolve_block, convolve_quad, dot_patch_block, dot_patches, fully_connect, widen_patch,
+    widen_rows, widen_strip,
 };
 pub(crate) use tiles::{TileInput, Tiles, TransformedTiles};
 #[cfg(kernel_thumb)]

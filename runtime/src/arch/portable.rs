@@ -132,6 +132,13 @@ pub(crate) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32; SLOTS] {
     sums
 }
 
+/// For every slot: `sum + sum(patch[k] * w[k])` over four elements.
+#[inline]
+pub(crate) fn dot_patch_block(sums: [i32; SLOTS], patch: &[u32; 2 * SLOTS], w: &[i8; 4]) -> [i32; SLOTS] {
+    let products = dot_patches(patch, w, 0);
+    core::array::from_fn(|slot| sums[slot].wrapping_add(products[slot]))
+}
+
 /// `acc[o] + sum(x[i] * w[o][i])` for four rows of weights, stored four inputs of each together.
 #[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
 #[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
@@ -191,6 +198,12 @@ pub(crate) fn multiply_add_offset_i8(acc: &mut [i32], x: &[i8], w: &[i8], x_zero
     for ((acc, &x), &w) in acc.iter_mut().zip(x).zip(w) {
         *acc = acc.wrapping_add((i32::from(x) - zero) * i32::from(w));
     }
+}
+
+/// The sum of all bytes, up to 2^24 of them.
+#[inline]
+pub(crate) fn sum_bytes(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |sum, &byte| sum.wrapping_add(byte.into()))
 }
 
 /// `[sum(x * a), sum(x * b)]` over the shortest of the three; exact up to 511 elements.

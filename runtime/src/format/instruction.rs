@@ -11,7 +11,9 @@ mod float;
 mod int16;
 mod lstm;
 mod movement;
+mod packed;
 mod requantize;
+mod sparse;
 mod winograd;
 
 pub use bands::*;
@@ -21,7 +23,9 @@ pub use float::*;
 pub use int16::*;
 pub use lstm::*;
 pub use movement::*;
+pub use packed::*;
 pub use requantize::*;
+pub use sparse::*;
 pub use winograd::*;
 
 use serde::{Deserialize, Serialize};
@@ -207,6 +211,9 @@ pub enum Instruction {
     QuantizeI16(QuantizeI16),
     DequantizeI16(DequantizeI16),
     Bands(Bands),
+    Conv2dSparse(Conv2dSparse),
+    Conv2dPacked(Conv2dPacked),
+    FullyConnectedPacked(FullyConnectedPacked),
 }
 
 impl Instruction {
@@ -259,6 +266,9 @@ impl Instruction {
             Self::QuantizeI16(_) => "quantize_i16",
             Self::DequantizeI16(_) => "dequantize_i16",
             Self::Bands(_) => "bands",
+            Self::Conv2dSparse(_) => "conv2d_sparse",
+            Self::Conv2dPacked(_) => "conv2d_packed",
+            Self::FullyConnectedPacked(_) => "fully_connected_packed",
         }
     }
 }

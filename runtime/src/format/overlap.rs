@@ -6,7 +6,8 @@
 //! more behind it. The converter plans with these distances, and [`Model::load`](crate::Model::load) checks them.
 
 use super::instruction::{
-    Conv2d, Conv2dI16, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, Pool2d, RowOrder, Stages, Window,
+    Conv2d, Conv2dI16, Conv2dSparse, Conv2dWinograd, DepthwiseConv2d, DepthwiseConv2dI16, Hwc, Pool2d, RowOrder,
+    Stages, Window,
 };
 
 /// Least distances between the first bytes of input and output, in bytes.
@@ -44,8 +45,7 @@ impl Conv2d {
         let window = &self.window;
         if self.groups != 1 {
             // The first group writes while the next one's channels are still to be read.
-            let bytes = |shape: Hwc| i64::from(shape.h) * i64::from(shape.w) * i64::from(shape.c);
-            return Distances { below: bytes(self.y_shape), above: bytes(self.x_shape), step: 1 };
+            return apart(self.x_shape, self.y_shape);
         }
         if self.is_pointwise() {
             // No pixel needs another than its own: a map of one column, whatever its width.
@@ -53,6 +53,14 @@ impl Conv2d {
             return pointwise(column(self.x_shape), column(self.y_shape));
         }
         rows(window, self.x_shape, self.y_shape, i64::from(Self::BLOCK) - 1)
+    }
+}
+
+impl Conv2dSparse {
+    /// Distances for its blocks of pixels; one that is `direct` reads its input once for every few channels. Shapes and
+    /// window must have been checked.
+    pub fn distances(&self) -> Distances {
+        if self.direct { apart(self.conv.x_shape, self.conv.y_shape) } else { self.conv.distances() }
     }
 }
 
@@ -106,6 +114,12 @@ impl DepthwiseConv2dI16 {
     pub fn distances(&self) -> Distances {
         words(rows(&self.window, self.x_shape, self.y_shape, 0))
     }
+}
+
+/// No overlap.
+fn apart(x: Hwc, y: Hwc) -> Distances {
+    let bytes = |shape: Hwc| i64::from(shape.h) * i64::from(shape.w) * i64::from(shape.c);
+    Distances { below: bytes(y), above: bytes(x), step: 1 }
 }
 
 /// Of elements of two bytes.

@@ -1,5 +1,9 @@
 //! Constants in the order and form in which instructions read them.
 
+mod sparse;
+
+pub use sparse::{SparseBlocks, sparse_blocks};
+
 use super::instruction::Multiplier;
 use std::vec::Vec;
 

@@ -3,7 +3,7 @@
 use super::{Limits, Memory, Span, dispatch, parameter, product};
 use crate::error::Fault;
 use crate::format::Instruction;
-use crate::format::instruction::{Bands, Hwc, MAX_BANDED, Pool2d, RowOrder, Stage, Stages, Window};
+use crate::format::instruction::{Bands, Conv2d, Hwc, MAX_BANDED, Pool2d, RowOrder, Stage, Stages, Window};
 use crate::observer::Observer;
 use crate::ops::Ops;
 
@@ -31,6 +31,11 @@ impl<'i> Operands<'i> {
                     window: &mut op.window,
                     scratch: Some((&mut op.scratch, bytes)),
                 })
+            }
+            Instruction::Conv2dSparse(op) => {
+                let bytes = op.scratch_bytes()?;
+                let Conv2d { x, y, scratch, x_shape, y_shape, window, .. } = &mut op.conv;
+                Some(Self { x, y, x_shape, y_shape, window, scratch: Some((scratch, bytes)) })
             }
             Instruction::DepthwiseConv2d(op) => Some(Self {
                 x: &mut op.x,

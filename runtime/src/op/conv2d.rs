@@ -5,6 +5,7 @@ use super::{Limits, Memory, product};
 use crate::arch::{self, Block, Channel, SLOTS};
 use crate::error::Fault;
 use crate::format::instruction::{Conv2d, RowOrder};
+use crate::format::overlap::Distances;
 use crate::op::dispatch::Kernel;
 use crate::ops::Ops;
 use core::num::{NonZeroU32, NonZeroUsize};
@@ -31,11 +32,20 @@ const _: () = assert!(Conv2d::BLOCK as usize == SLOTS);
 /// filter is multiplied with all four. `memory` gives input, scratch and output, of which input and output may overlap
 /// as `check` allows: a block's input is read before its output is written.
 ///
+/// Computes `out_c` channels, those that start where output, weights and scales do; all of them, unless `op` is a part of a
+/// layer.
+///
 /// Returns `None`, with the rest of `y` untouched, if a slice is shorter than its shape. `Model::load` has checked this.
 #[inline(never)]
-pub(crate) fn conv2d<O: Ops>(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8], scales: &Scales<'_>) -> Option<()> {
+pub(crate) fn conv2d<O: Ops>(
+    op: &Conv2d,
+    memory: &mut Split<'_>,
+    weights: &[i8],
+    scales: &Scales<'_>,
+    out_c: usize,
+) -> Option<()> {
     let groups = NonZeroUsize::new(op.groups as usize)?;
-    let group_out = op.y_shape.c as usize / groups;
+    let group_out = out_c / groups;
     let row_bytes = op.row_bytes()? as usize;
     let pixels = op.y_shape.h.checked_mul(op.y_shape.w)?;
     let blocks = pixels.div_ceil(Conv2d::BLOCK);
@@ -63,7 +73,7 @@ pub(crate) fn conv2d<O: Ops>(op: &Conv2d, memory: &mut Split<'_>, weights: &[i8]
 
 /// Lays out the patches of `count` output pixels from `first` on; `channel` is the first input channel of the group.
 #[inline(never)]
-fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32, count: u32) -> Option<()> {
+pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32, count: u32) -> Option<()> {
     let group_c = op.x_shape.c.checked_div(op.groups)? as usize;
     let x = x.get(channel..)?;
     if op.is_pointwise() {
@@ -196,21 +206,44 @@ impl<'a> Filters<'a> {
 }
 
 pub(crate) fn check<O: Ops>(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
-    let (x_shape, y_shape) = (op.x_shape, op.y_shape);
-    op.window.check(x_shape, y_shape)?;
-    let filter_len = check_groups(x_shape.c, y_shape.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
+    check_operands::<O>(op, limits)?;
+    limits.weight_words(op.weights, product(&[op.y_shape.c, op.row_bytes().ok_or(Fault::Shape)?])?)
+}
+
+/// Every rule but where the weights are.
+pub(super) fn check_operands<O: Ops>(op: &Conv2d, limits: &Limits) -> Result<(), Fault> {
+    let row_bytes = check_filters(op)?;
+    check_places::<O>(op, row_bytes, op.scratch_bytes().ok_or(Fault::Shape)?, || op.distances(), limits)
+}
+
+/// Checks shapes and window; bytes of one filter.
+pub(super) fn check_filters(op: &Conv2d) -> Result<u32, Fault> {
+    op.window.check(op.x_shape, op.y_shape)?;
+    let filter_len = check_groups(op.x_shape.c, op.y_shape.c, op.groups, op.window.kernel_h, op.window.kernel_w)?;
     if filter_len > MAX_TAPS {
         return Err(Fault::Shape);
     }
-    let row_bytes = op.row_bytes().ok_or(Fault::Shape)?;
-    limits.weight_words(op.weights, product(&[y_shape.c, row_bytes])?)?;
+    op.row_bytes().ok_or(Fault::Shape)
+}
+
+/// Checks scales, and where in the arena input, output and scratch memory are.
+pub(super) fn check_places<O: Ops>(
+    op: &Conv2d,
+    row_bytes: u32,
+    scratch_bytes: u32,
+    distances: impl FnOnce() -> Distances,
+    limits: &Limits,
+) -> Result<(), Fault> {
+    let (x_shape, y_shape) = (op.x_shape, op.y_shape);
     op.requantize.check::<O>(y_shape.c, row_bytes, limits)?;
     let x = limits.arena::<i8>(op.x, product(&[x_shape.h, x_shape.w, x_shape.c])?)?;
     let y = limits.arena::<i8>(op.y, product(&[y_shape.h, y_shape.w, y_shape.c])?)?;
-    let scratch = limits.arena::<u32>(op.scratch, op.scratch_bytes().ok_or(Fault::Shape)? / 4)?;
-    scratch.disjoint(x)?;
-    scratch.disjoint(y)?;
-    if x.overlaps(y) && !op.distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
+    let scratch = limits.arena::<u32>(op.scratch, scratch_bytes / 4)?;
+    if scratch_bytes != 0 {
+        scratch.disjoint(x)?;
+        scratch.disjoint(y)?;
+    }
+    if x.overlaps(y) && !distances().allow(op.x, op.y, op.order) { Err(Fault::Overlap) } else { Ok(()) }
 }
 
 /// Weights of one filter; the groups must divide both channel counts.
@@ -226,7 +259,7 @@ pub(crate) fn run<O: Ops>(op: &Conv2d, memory: &mut Memory) -> Option<()> {
     let weights = memory.weights(op.weights, y.c.checked_mul(op.row_bytes()?)?)?;
     let scales = op.requantize.scales(y.c, memory)?;
     let mut split = memory.split((op.x, x.elements()?), (op.scratch, op.scratch_bytes()?), (op.y, y.elements()?))?;
-    conv2d::<O>(op, &mut split, weights, &scales)
+    conv2d::<O>(op, &mut split, weights, &scales, y.c as usize)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{Limits, Memory};
 use crate::error::Fault;
 use crate::format::Instruction;
 use crate::format::decode::{Decode, Reader};
+use crate::format::instruction::{Conv2dPacked, Conv2dSparse, FullyConnectedPacked};
 use crate::ops::{Kernels, Ops};
 
 macro_rules! kernels {
@@ -127,13 +128,19 @@ kernels! {
     QuantizeI16 = 43 in int16::quantize;
     DequantizeI16 = 44 in int16::dequantize;
     Bands = 45 in bands::header;
+    Conv2dSparse = 46 in conv2d_sparse with O;
+    Conv2dPacked = 47 in conv2d_packed with O;
+    FullyConnectedPacked = 48 in fully_connected_packed with O;
 }
 
 /// Every kernel that a checked instruction needs: its own, and those of rare forms.
 pub(crate) fn needs(instruction: &Instruction, limits: &Limits) -> Kernels {
     let kernels = Kernels::of(&[instruction.kernel()]);
     let (any_factor, direct) = match instruction {
-        Instruction::Conv2d(op) => {
+        Instruction::Conv2d(op) | Instruction::Conv2dPacked(Conv2dPacked { conv: op, .. }) => {
+            (needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits), false)
+        }
+        Instruction::Conv2dSparse(Conv2dSparse { conv: op, .. }) => {
             (needs_any_factor(&op.requantize, op.y_shape.c, op.row_bytes().unwrap_or(u32::MAX), limits), false)
         }
         Instruction::Conv2dWinograd(op) => {
@@ -143,7 +150,9 @@ pub(crate) fn needs(instruction: &Instruction, limits: &Limits) -> Kernels {
             let taps = op.window.kernel_h.saturating_mul(op.window.kernel_w);
             (needs_any_factor(&op.requantize, op.y_shape.c, taps, limits), op.scratch_bytes == 0)
         }
-        Instruction::FullyConnected(op) => (needs_any_factor(&op.requantize, op.out_n, op.in_n, limits), false),
+        Instruction::FullyConnected(op) | Instruction::FullyConnectedPacked(FullyConnectedPacked { dense: op, .. }) => {
+            (needs_any_factor(&op.requantize, op.out_n, op.in_n, limits), false)
+        }
         _ => (false, false),
     };
     let kernels = if any_factor { kernels.with(Kernel::AnyFactor) } else { kernels };

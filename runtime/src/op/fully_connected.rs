@@ -1,6 +1,6 @@
 use super::conv2d::MAX_TAPS;
 use super::scales::Scales;
-use super::{Limits, Memory, product};
+use super::{Limits, Memory, Span, product};
 use crate::arch::{self, Channel};
 use crate::error::Fault;
 use crate::format::instruction::FullyConnected;
@@ -78,15 +78,21 @@ fn any(x: &[i8], weights: &[i8], scales: &Scales<'_>, first: usize, y: &mut [i8]
 }
 
 pub(crate) fn check<O: Ops>(op: &FullyConnected, limits: &Limits) -> Result<(), Fault> {
+    check_operands::<O>(op, limits)?;
+    limits.weight_words(op.weights, op.weight_bytes().ok_or(Fault::Shape)?)
+}
+
+/// Every rule but where the weights are; where input and output are.
+pub(crate) fn check_operands<O: Ops>(op: &FullyConnected, limits: &Limits) -> Result<(Span, Span), Fault> {
     if op.in_n > MAX_TAPS {
         return Err(Fault::Shape);
     }
     product(&[op.out_n, op.in_n])?;
-    limits.weight_words(op.weights, op.weight_bytes().ok_or(Fault::Shape)?)?;
     op.requantize.check::<O>(op.out_n, op.in_n, limits)?;
     let x = limits.arena::<i8>(op.x, product(&[op.rows, op.in_n])?)?;
     let y = limits.arena::<i8>(op.y, product(&[op.rows, op.out_n])?)?;
-    x.disjoint(y)
+    x.disjoint(y)?;
+    Ok((x, y))
 }
 
 pub(crate) fn run<O: Ops>(op: &FullyConnected, memory: &mut Memory) -> Option<()> {

@@ -8,12 +8,15 @@ pub mod add;
 pub mod average_pool2d;
 pub mod bands;
 pub mod conv2d;
+pub mod conv2d_packed;
+pub mod conv2d_sparse;
 pub mod conv2d_winograd;
 pub mod depthwise_conv2d;
 pub mod dequantize;
 #[cfg(feature = "f32")]
 pub mod f32;
 pub mod fully_connected;
+pub mod fully_connected_packed;
 pub mod int16;
 pub mod lookup;
 pub mod lstm;
@@ -35,6 +38,7 @@ mod scales;
 pub(crate) mod split;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unpack;
 mod window;
 
 use crate::error::Fault;

@@ -65,6 +65,22 @@ pub(crate) fn factor_table<'m>(factors: Factors, channels: u32, memory: &Memory<
 }
 
 impl Scales<'_> {
+    /// Those of the channels from `first` on. `None` if there are none.
+    pub fn starting_at(&self, first: usize) -> Option<Self> {
+        let biases = match self.biases {
+            BiasTable::I32(table) => BiasTable::I32(table.get(first..)?),
+            BiasTable::I16(table) => BiasTable::I16(table.get(first..)?),
+        };
+        let factors = match self.factors {
+            FactorTable::One(factor) => FactorTable::One(factor),
+            FactorTable::Each(multipliers, shifts) => {
+                FactorTable::Each(multipliers.get(first..)?, shifts.get(first..)?)
+            }
+            FactorTable::Packed(words, shift) => FactorTable::Packed(words.get(first..)?, shift),
+        };
+        Some(Self { biases, factors, ..*self })
+    }
+
     /// The channels from `first` on in the form that kernels read. `None` if there are too few, or one has no such form;
     /// see [`Channel`].
     ///

@@ -65,6 +65,13 @@ impl<'a> Split<'a> {
         Some(())
     }
 
+    /// Takes the scratch memory from byte `start` on away, for something else. `None` if it is not in words.
+    pub fn take_scratch_end(&mut self, start: u32) -> Option<&'a mut [u32]> {
+        let (scratch, end) = core::mem::take(&mut self.scratch).split_at_mut_checked(start as usize)?;
+        self.scratch = scratch;
+        bytemuck::try_cast_slice_mut(end).ok()
+    }
+
     /// All three, for kernels in assembly that read and write by turns.
     #[cfg(any(kernel_arm_dsp, kernel_thumb))]
     pub fn places(&mut self) -> Places {

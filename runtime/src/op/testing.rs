@@ -2,10 +2,12 @@
 
 use super::scales::{BiasTable, FactorTable, Scales};
 use super::split::Split;
+use crate::aligned::AlignedBytes;
 use crate::fixed_point::requantize;
 use crate::format::Rounding;
-use crate::format::instruction::{Biases, Factors, Hwc, Multiplier, Requantize8, RowOrder, Window};
+use crate::format::instruction::{Biases, Factors, Hwc, Multiplier, Packing, Requantize8, RowOrder, Window};
 use crate::format::overlap::Distances;
+use crate::format::packed::Packed;
 use proptest::prelude::*;
 use std::vec::Vec;
 
@@ -227,4 +229,56 @@ pub(crate) fn order() -> impl Strategy<Value = RowOrder> {
 /// `clamp(value + zero_point, min, max)` without overflow.
 pub(crate) fn stored(value: i32, zero_point: i8, min: i8, max: i8) -> i8 {
     (i64::from(value) + i64::from(zero_point)).clamp(min.into(), max.into()) as i8
+}
+
+/// A weights section under construction.
+#[derive(Default)]
+pub(crate) struct Section(Vec<u8>);
+
+impl Section {
+    /// Where these are from now on, aligned to 4.
+    pub fn add<T: bytemuck::Pod>(&mut self, values: &[T]) -> u32 {
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        let offset = self.0.len() as u32;
+        self.0.extend_from_slice(bytemuck::cast_slice(values));
+        offset
+    }
+
+    /// Biases and factors in one of their forms.
+    pub fn add_requantize(&mut self, random: &mut Random, channels: u32) -> Requantize8 {
+        let factors: Vec<_> = (0..channels).map(|_| random.multiplier()).collect();
+        let biases = random.biases(channels);
+        let narrow: Vec<i16> = biases.iter().map(|&bias| bias as i16).collect();
+        let biases = if random.next().is_multiple_of(2) {
+            Biases::I16(self.add(&narrow))
+        } else {
+            Biases::I32(self.add(&biases))
+        };
+        let factors = match random.next() % 3 {
+            0 => Factors::One(factors[0]),
+            1 => Factors::Packed { words: self.add(&random.bytes(4 * channels)), shift: -4 },
+            _ => Factors::Each {
+                multipliers: self.add(&factors.iter().map(|f| f.multiplier).collect::<Vec<_>>()),
+                shifts: self.add(&factors.iter().map(|f| f.shift).collect::<Vec<_>>()),
+            },
+        };
+        Requantize8 { biases, factors, y_zero_point: random.next() as i8, min: -120, max: 119 }
+    }
+
+    /// Packed weights: where their words are, and how they are packed.
+    pub fn add_packed(&mut self, packed: &Packed, tile_channels: u32) -> (u32, Packing) {
+        let (words, table) = (self.add(&packed.words), self.add(&packed.table));
+        (words, Packing { tile_channels, words: packed.words.len() as u32, code: packed.code(table) })
+    }
+
+    pub fn into_bytes(self) -> AlignedBytes {
+        AlignedBytes::copy_of(&self.0)
+    }
+}
+
+/// Weights of at most `distinct` values, and what packs them: 0 four bits, 1 a palette, 2 a Huffman code.
+pub(crate) fn packable(random: &mut Random, n: u32, form: usize) -> Vec<i8> {
+    let distinct = 1 + random.next() % 100;
+    let weight = |w: i8| if form == 0 { w % 8 } else { (i64::from(w) * i64::from(w) / 97 % distinct as i64) as i8 };
+    random.i8s(n).into_iter().map(weight).collect()
 }

@@ -19,9 +19,13 @@ mod at {
     pub const FLOATS: u32 = 400;
     pub const HALVES: u32 = 656;
     pub const POINTS: u32 = 784;
+    pub const COUNTS: u32 = 1810;
+    pub const DELTAS: u32 = 1820;
+    pub const CODE: u32 = 1830;
 }
 
-/// 256 bytes, 16 multipliers, 16 shifts, 16 biases, 64 floats, 64 halves, 513 points of a table.
+/// 256 bytes, 16 multipliers, 16 shifts, 16 biases, 64 floats, 64 halves, 513 points of a table, the places of blocks of
+/// five filters, a Huffman code.
 pub fn weights() -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..=255u8).map(|i| i.wrapping_mul(91)).collect();
     (0..16i32).for_each(|i| bytes.extend((0x4000_0000 + i * 0x0300_0000).to_le_bytes()));
@@ -30,6 +34,10 @@ pub fn weights() -> Vec<u8> {
     (0..64).for_each(|i| bytes.extend((i as f32 * 0.125 - 4.0).to_le_bytes()));
     (0..64u16).for_each(|i| bytes.extend((0x3000 + i * 16).to_le_bytes()));
     (0..513i16).for_each(|i| bytes.extend((i * 60 + 100).to_le_bytes()));
+    [3u16, 0, 4, 1, 2].iter().for_each(|count| bytes.extend(count.to_le_bytes()));
+    bytes.extend([0, 2, 2, 0, 1, 1, 1, 4, 3, 1]);
+    // Three codes of two bits, one of three, two of four.
+    bytes.extend([0, 3, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 246, 90, 7, 166]);
     bytes
 }
 
@@ -105,6 +113,43 @@ fn depthwise(y_shape: Hwc, scratch_bytes: u32, order: RowOrder) -> Instruction {
         x_zero_point: -5,
         order,
         requantize: requantize(Biases::I16(at::BIAS), PACKED),
+    })
+}
+
+fn sparse(x: u32, x_shape: Hwc, y_shape: Hwc, window: Window, direct: bool) -> Instruction {
+    let conv = Conv2d {
+        x,
+        y: Y,
+        scratch: SCRATCH,
+        x_shape,
+        y_shape,
+        window,
+        groups: 1,
+        weights: at::BYTES,
+        x_zero_point: -5,
+        order: RowOrder::TopDown,
+        requantize: requantize(Biases::I32(at::BIAS), EACH),
+    };
+    Instruction::Conv2dSparse(Conv2dSparse { conv, blocks: 10, counts: at::COUNTS, deltas: at::DELTAS, direct })
+}
+
+/// A convolution of six filters of 36 weights each.
+fn conv2d_packed(code: WeightCode, tile_channels: u32, words: u32) -> Instruction {
+    Instruction::Conv2dPacked(Conv2dPacked {
+        conv: Conv2d {
+            x: 0,
+            y: Y,
+            scratch: SCRATCH,
+            x_shape: hwc(7, 5, 4),
+            y_shape: hwc(4, 3, 6),
+            window: WINDOW,
+            groups: 1,
+            weights: at::BYTES,
+            x_zero_point: -5,
+            order: RowOrder::TopDown,
+            requantize: requantize(Biases::I32(at::BIAS), EACH),
+        },
+        packing: Packing { tile_channels, words, code },
     })
 }
 
@@ -205,6 +250,14 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
             order: RowOrder::TopDown,
             requantize: requantize(Biases::I16(at::BIAS), PACKED),
         }),
+        sparse(x, hwc(7, 6, 3), hwc(4, 3, 5), WINDOW, false),
+        sparse(
+            x,
+            hwc(1, 5, 4),
+            hwc(1, 1, 5),
+            Window { kernel_h: 1, kernel_w: 5, pad_top: 0, pad_left: 0, ..WINDOW },
+            true,
+        ),
         Instruction::Conv2dWinograd(Conv2dWinograd {
             x,
             y,
@@ -228,6 +281,21 @@ pub fn int8(rounding: Rounding) -> Vec<Instruction> {
             out_n: 7,
             weights: at::BYTES,
             requantize: requantize(Biases::I32(at::BIAS), ONE),
+        }),
+        conv2d_packed(WeightCode::Huffman { table: at::CODE, count: 6 }, 4, 20),
+        conv2d_packed(WeightCode::Palette { bits: 3, values: at::BYTES, count: 7 }, 5, 41),
+        Instruction::FullyConnectedPacked(FullyConnectedPacked {
+            dense: FullyConnected {
+                x,
+                y,
+                rows: 3,
+                in_n: 20,
+                out_n: 7,
+                weights: at::BYTES,
+                requantize: requantize(Biases::I32(at::BIAS), ONE),
+            },
+            tile: SCRATCH,
+            packing: Packing { tile_channels: 4, words: 40, code: WeightCode::Int4 },
         }),
         Instruction::Add(add),
         Instruction::Mul(Mul { binary: binary(Operand::Arena(0), Operand::Arena(128)), scale: SCALE }),

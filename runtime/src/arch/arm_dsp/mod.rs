@@ -9,6 +9,7 @@ mod dot;
 mod full;
 mod pool;
 mod rows;
+mod sparse;
 mod strips;
 mod widen;
 
@@ -18,6 +19,7 @@ pub(crate) use dot::dot_pair_i16;
 pub(crate) use full::fully_connect;
 pub(crate) use pool::{max_window, sum_window};
 pub(crate) use rows::widen_rows;
+pub(crate) use sparse::{connect_sparse, convolve_sparse, sum_bytes};
 pub(crate) use strips::convolve_quad;
 pub(crate) use widen::{widen_patch, widen_strip};
 

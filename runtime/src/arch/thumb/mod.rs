@@ -19,8 +19,7 @@ mod widen;
 
 pub(crate) use add::add_tflite;
 pub(crate) use block::{convolve_block, dot_patches};
-pub(crate) use isa::clear_patch;
-pub(crate) use isa::fully_connect;
+pub(crate) use isa::{clear_patch, dot_patch_block, fully_connect};
 pub(crate) use strips::convolve_quad;
 pub(crate) use widen::{widen_patch, widen_rows, widen_strip};
 

@@ -70,6 +70,10 @@ decode_fields! {
     QuantizeI16 { x, y, len, scale }
     DequantizeI16 { x, y, len, scale }
     Bands { count }
+    Conv2dSparse { conv, blocks, counts, deltas, direct }
+    Packing { tile_channels, words, code }
+    Conv2dPacked { conv, packing }
+    FullyConnectedPacked { dense, tile, packing }
     LstmF32 { x, y, cell, hidden, steps, in_n, units, input, forget, candidate, output, cell_clip }
 }
 
@@ -109,6 +113,20 @@ impl Decode<'_> for Factors {
             _ => {
                 from.fail();
                 Self::Each { multipliers: 0, shifts: 0 }
+            }
+        }
+    }
+}
+
+impl Decode<'_> for WeightCode {
+    fn decode(from: &mut Reader) -> Self {
+        match from.u32() {
+            0 => Self::Int4,
+            1 => Self::Palette { bits: from.byte(), values: from.u32(), count: from.u32() },
+            2 => Self::Huffman { table: from.u32(), count: from.u32() },
+            _ => {
+                from.fail();
+                Self::Int4
             }
         }
     }

@@ -14,7 +14,8 @@ pub const MAX_BANDED: usize = 4;
 /// buffer*: as many rows as [`Stages::line_rows`] says, top row first, rows that nobody needs any more dropped. All other
 /// operands of the instructions are what they would be on their own, shapes included, and so are their results.
 ///
-/// Allowed are [`Conv2d`](super::Conv2d) and [`DepthwiseConv2d`], both `TopDown`, and pools without `count_include_pad`, every
+/// Allowed are [`Conv2d`](super::Conv2d), [`Conv2dSparse`](super::Conv2dSparse) that is not `direct`, and
+/// [`DepthwiseConv2d`], all `TopDown`, and pools without `count_include_pad`, every
 /// window of which meets the input. The last one's output may overlap the first one's input as [`Stages::distances`] allows;
 /// line buffers overlap nothing, scratch memories overlap other scratch memories only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,7 @@ impl Stage {
     pub fn of(instruction: &Instruction) -> Option<Self> {
         let (x_shape, y_shape, window) = match instruction {
             Instruction::Conv2d(op) if op.order == RowOrder::TopDown => (op.x_shape, op.y_shape, op.window),
+            Instruction::Conv2dSparse(op) if op.runs_in_bands() => (op.conv.x_shape, op.conv.y_shape, op.conv.window),
             Instruction::DepthwiseConv2d(DepthwiseConv2d {
                 order: RowOrder::TopDown,
                 x_shape,

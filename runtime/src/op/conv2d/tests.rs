@@ -53,7 +53,7 @@ proptest! {
             Places::apart(x_len, scratch, y_len),
             Places::overlapping(x_len, scratch, y_len, op.distances(), order),
         ] {
-            let run = |memory: &mut Split| conv2d::<AllOps>(&op, memory, &packed, &tables.scales(rounding));
+            let run = |memory: &mut Split| conv2d::<AllOps>(&op, memory, &packed, &tables.scales(rounding), y_shape.c as usize);
             prop_assert_eq!(places.run(&x, scratch, y_len, run), Some(expected.clone()));
         }
     }
@@ -77,7 +77,7 @@ proptest! {
         let tables = Tables::random(&mut random, out_c);
         let (scratch, y_len) = (op.scratch_bytes().unwrap(), y_shape.elements().unwrap());
         let places = Places::overlapping(x.len() as u32, scratch, y_len, op.distances(), order);
-        let run = |memory: &mut Split| conv2d::<AllOps>(&op, memory, &packed, &tables.scales(Rounding::Single));
+        let run = |memory: &mut Split| conv2d::<AllOps>(&op, memory, &packed, &tables.scales(Rounding::Single), out_c as usize);
         let expected = literal(&op, &x, &weights, &tables, Rounding::Single);
         prop_assert_eq!(places.run(&x, scratch, y_len, run), Some(expected));
     }

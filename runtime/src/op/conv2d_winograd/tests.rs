@@ -34,7 +34,9 @@ fn direct(op: &Conv2dWinograd, x: &[i8], weights: &[i8], scales: &Scales) -> Vec
     let rows = filter_rows(weights, 9 * x_shape.c as usize);
     let (scratch, y_len) = (direct.scratch_bytes().unwrap(), y_shape.elements().unwrap());
     let places = Places::apart(x.len() as u32, scratch, y_len);
-    places.run(x, scratch, y_len, |memory| conv2d::<AllOps>(&direct, memory, &rows, scales)).unwrap()
+    places
+        .run(x, scratch, y_len, |memory| conv2d::<AllOps>(&direct, memory, &rows, scales, direct.y_shape.c as usize))
+        .unwrap()
 }
 
 fn winograd(op: &Conv2dWinograd, x: &[i8], weights: &[i8], scales: &Scales, places: &Places) -> Option<Vec<i8>> {

@@ -19,6 +19,22 @@ pub(in super::super) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32
     sums
 }
 
+/// For every slot: `sum + sum(patch[k] * w[k])` over four elements.
+#[inline(always)]
+pub(crate) fn dot_patch_block(sums: [i32; SLOTS], patch: &[u32; 2 * SLOTS], w: &[i8; 4]) -> [i32; SLOTS] {
+    let elements: &[[u32; 2]; 4] = bytemuck::cast_ref(patch);
+    let [mut a, mut b, mut c, mut d] = sums;
+    for (&[ab, cd], &w) in elements.iter().zip(w) {
+        let w = i32::from(w);
+        let (a_x, c_x) = (i32::from(ab as i16), i32::from(cd as i16));
+        a = a.wrapping_add(a_x * w);
+        b = b.wrapping_add(((ab as i32).wrapping_sub(a_x) >> 16) * w);
+        c = c.wrapping_add(c_x * w);
+        d = d.wrapping_add(((cd as i32).wrapping_sub(c_x) >> 16) * w);
+    }
+    [a, b, c, d]
+}
+
 /// The weight in `r5` times one element of four pixels: 10 instructions with the one that extends the weight. `r6` and
 /// `r7` are the sums of odd pixels; `r8` and `r9` those of even pixels and, `2^16` times, of odd ones.
 macro_rules! tap {

@@ -16,6 +16,21 @@ pub(in super::super) fn dot_patches(patches: &[u32], w: &[i8], acc: i32) -> [i32
     sums
 }
 
+/// For every slot: `sum + sum(patch[k] * w[k])` over four elements.
+#[inline(always)]
+pub(crate) fn dot_patch_block(sums: [i32; SLOTS], patch: &[u32; 2 * SLOTS], w: &[i8; 4]) -> [i32; SLOTS] {
+    let elements: &[[i16; SLOTS]; 4] = bytemuck::cast_ref(patch);
+    let [mut a, mut b, mut c, mut d] = sums;
+    for (&[a_x, b_x, c_x, d_x], &w) in elements.iter().zip(w) {
+        let w = i32::from(w);
+        a = a.wrapping_add(i32::from(a_x) * w);
+        b = b.wrapping_add(i32::from(b_x) * w);
+        c = c.wrapping_add(i32::from(c_x) * w);
+        d = d.wrapping_add(i32::from(d_x) * w);
+    }
+    [a, b, c, d]
+}
+
 /// One element of four pixels times the weights of two filters: 14 instructions for 8 products.
 macro_rules! tap {
     () => {

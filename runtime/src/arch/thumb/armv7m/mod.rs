@@ -10,6 +10,7 @@ mod strips;
 mod widen;
 
 pub(super) use add::{add_terms, scale_sums};
+pub(crate) use block::dot_patch_block;
 pub(super) use block::{convolve_block, dot_patches};
 pub(super) use output::{keep, scale};
 pub(crate) use quads::fully_connect;
