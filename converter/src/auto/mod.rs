@@ -11,13 +11,15 @@
 //! [`search`] tries them in this order, each on top of those before it that helped, and stops when the network is accurate enough.
 
 mod measure;
+mod outcome;
 mod search;
 mod split;
 mod widen;
 mod working;
 
 pub use measure::{Layers, Probe};
-pub use search::{AutoEvent, AutoOptions, Outcome, Step, search};
+pub use outcome::{AutoEvent, AutoOptions, Outcome, Step};
+pub use search::search;
 pub use split::split;
 pub use widen::{Widened, widen_below};
 pub use working::Working;

@@ -1,6 +1,7 @@
 //! The least that keeps a network accurate.
 
-use super::widen::{Into, add, before_outputs, by_gain};
+use super::outcome::{AutoEvent, AutoOptions, Outcome, Step};
+use super::widen::{Wider, add, before_outputs, by_gain};
 use super::{Improved, Layers, Probe, Widened, Working};
 use crate::data::{DataError, Dataset};
 use crate::import::{self, SourceInfo};
@@ -10,84 +11,6 @@ use crate::validate::accuracy::{Confusion, class_count};
 use crate::validate::evaluate::{EvaluateError, Evaluation, Outputs, run_float, run_stored};
 use crate::validate::{LayersError, Session};
 use crate::{BuildError, BuildOptions, Built, Event, Passed, finish, pass_float};
-
-/// What is accurate enough, and how far to go for it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AutoOptions {
-    /// Percentage points of top-1 accuracy that may be lost; without labels, of samples with another class than in float.
-    pub max_drop: f64,
-    /// Layers whose weights are rounded for the least error of their output.
-    pub adaround: usize,
-    /// Layers below so many decibel may get int16 activations, and then be kept in float.
-    pub floor_db: f64,
-}
-
-impl Default for AutoOptions {
-    fn default() -> Self {
-        Self { max_drop: 0.5, adaround: 8, floor_db: 30.0 }
-    }
-}
-
-/// One way to quantize, measured.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// `ranges`, `equalize`, `adaround`, `int16`, `float`.
-    pub technique: &'static str,
-    /// What differs from the step that it builds on.
-    pub changed: String,
-    /// Share of the evaluation samples classified as labelled, if there are labels: float, and quantized.
-    pub accuracy: Option<(f64, f64)>,
-    /// Share of the evaluation samples that get the same class as in float.
-    pub agreement: f64,
-    /// Percentage points lost: of accuracy if there are labels, else of agreement.
-    pub drop_points: f64,
-    /// Signal-to-noise ratio of the first output on calibration samples, in decibel.
-    pub output_db: f64,
-    /// The layer with the lowest signal-to-noise ratio on calibration samples, and this in decibel.
-    pub worst: Option<(String, f64)>,
-    /// Bytes of the file.
-    pub file_bytes: usize,
-    /// Bytes of RAM for a run.
-    pub arena_bytes: u32,
-    /// Accurate enough.
-    pub held: bool,
-}
-
-/// What the search found.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The file of the chosen step.
-    pub built: Built,
-    /// How its ranges were chosen.
-    pub method: Method,
-    /// Its evaluation.
-    pub evaluation: Evaluation,
-    /// Where the evaluation samples came from.
-    pub evaluated_on: String,
-    /// All that was tried, in order.
-    pub steps: Vec<Step>,
-    /// Which of them was chosen: the first that is accurate enough, else the most accurate.
-    pub chosen: usize,
-}
-
-impl Outcome {
-    /// True if the chosen step is accurate enough.
-    pub fn held(&self) -> bool {
-        self.steps[self.chosen].held
-    }
-}
-
-/// What happens during [`search`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AutoEvent<'a> {
-    /// As in [`crate::build`].
-    Build(Event<'a>),
-    /// The next step begins.
-    Trying(&'a str),
-    /// A step was measured.
-    Step(&'a Step),
-}
 
 /// A state of the search.
 #[derive(Clone)]
@@ -203,7 +126,7 @@ impl<'a> Search<'a> {
         if self.equalize(&mut working, &mut way, &methods)? || self.adaround(&mut working, &mut way)? {
             return Ok(());
         }
-        let _ = self.widen(&working, &mut way, Into::Int16)? || self.widen(&working, &mut way, Into::Float)?;
+        let _ = self.widen(&working, &mut way, Wider::Int16)? || self.widen(&working, &mut way, Wider::Float)?;
         Ok(())
     }
 
@@ -261,11 +184,11 @@ impl<'a> Search<'a> {
         Ok(held)
     }
 
-    /// For int16, the output. Layers below the floor, those that gain most first: one, then two more, four more, and so on. Then, for int16, all nodes;
-    /// and last inputs and outputs too.
-    fn widen(&mut self, working: &Working, way: &mut Way, into: Into) -> Result<bool, BuildError> {
+    /// For int16, the output first. Then layers below the floor, those that gain most first: one, then two more, four more, and
+    /// so on. For int16, all nodes in the end, and last inputs and outputs too.
+    fn widen(&mut self, working: &Working, way: &mut Way, into: Wider) -> Result<bool, BuildError> {
         (self.events)(AutoEvent::Trying(into.name()));
-        if into == Into::Int16 {
+        if into == Wider::Int16 {
             // Scores that int8 makes equal cost a class each, and the output is small.
             let mut options = way.options.clone();
             options.outputs = PortType::F32;
@@ -292,7 +215,7 @@ impl<'a> Search<'a> {
                 return Ok(true);
             }
         }
-        if into == Into::Float {
+        if into == Wider::Float {
             return Ok(false);
         }
         let mut options = way.options.clone();
@@ -309,7 +232,7 @@ impl<'a> Search<'a> {
         &mut self,
         working: &Working,
         way: &mut Way,
-        into: Into,
+        into: Wider,
         (options, widened, changed): (QuantizeOptions, Vec<Widened>, String),
     ) -> Result<bool, BuildError> {
         let layers = self.probe.layers(working.graph(), &quantize(working.graph(), &way.ranges, &options)?)?;
@@ -354,7 +277,7 @@ impl<'a> Search<'a> {
             worst: worst.map(|l| (l.node.clone(), l.similarity.sqnr_db)),
             file_bytes: built.emitted.bytes.len(),
             arena_bytes: built.plan.arena_bytes,
-            held: drop_points <= self.auto.max_drop,
+            held: self.auto.allows(drop_points),
         };
         (self.events)(AutoEvent::Step(&step));
         let held = step.held;

@@ -27,12 +27,12 @@ pub struct Widened {
 
 /// What becomes of a layer that loses too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Into {
+pub(super) enum Wider {
     Int16,
     Float,
 }
 
-impl Into {
+impl Wider {
     pub fn name(self) -> &'static str {
         match self {
             Self::Int16 => "int16",
@@ -59,7 +59,7 @@ pub fn widen_below(
 ) -> Result<Vec<Widened>, BuildError> {
     let mut measured = probe.layers(graph, &quantize(graph, ranges, options)?)?;
     let mut taken = Vec::new();
-    for widened in by_gain(probe, graph, ranges, options, &measured, floor_db, Into::Int16) {
+    for widened in by_gain(probe, graph, ranges, options, &measured, floor_db, Wider::Int16) {
         // Those before it may have raised it above the floor.
         let below = |l: &crate::validate::LayerError| l.node == widened.layer && l.similarity.sqnr_db < floor_db;
         if !measured.0.iter().any(below) {
@@ -94,7 +94,7 @@ pub(super) fn by_gain(
     options: &QuantizeOptions,
     (layers, output_db): &(Layers, f64),
     floor_db: f64,
-    into: Into,
+    into: Wider,
 ) -> Vec<Widened> {
     let mut found = Vec::new();
     for (node, layer_db) in candidates(graph, layers, floor_db).into_iter().take(MOST_TRIED) {

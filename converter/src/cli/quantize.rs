@@ -36,9 +36,10 @@ Examples:
   mote quantize model.onnx --calibrate x.npy --int4 '*' --adaround 100 -o net.mote
 
 All options of `mote convert` work. With --auto, techniques are tried in this order, each on top of those before it that
-helped: ranges by mse, percentile, entropy and minmax; --equalize; --adaround; int16 around layers below the floor
-(--int16-below), the one that gains most first, then everywhere; float around layers that are still below it. The search
-stops at the first step that loses no more than --max-drop; each step is a line of the table.
+helped: ranges by mse, percentile, entropy and minmax; --equalize; --adaround; int16 in the last layer, with outputs in
+float32, then around layers below the floor (--int16-below), the one that gains most first, then everywhere; float around
+layers that are still below it. The search stops at the first step that loses no more than --max-drop; each step is a line
+of the table.
 
 Ranges, rounding and layers follow from the calibration data alone. Data given with --evaluate only decide when to stop. If
 there are none, the calibration data are halved, the same way every time: one half chooses, the other measures.
