@@ -19,7 +19,7 @@ mod working;
 
 pub use measure::{Layers, Probe};
 pub use outcome::{AutoEvent, AutoOptions, Outcome, Step};
-pub use search::search;
+pub use search::{LoadData, search};
 pub use split::split;
 pub use widen::{Widened, widen_below};
 pub use working::Working;

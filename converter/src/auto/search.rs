@@ -23,6 +23,9 @@ struct Way {
     layers: (Layers, f64),
 }
 
+/// Loads calibration and evaluation samples for the inputs of a graph.
+pub type LoadData<'a> = dyn FnMut(&Graph) -> Result<(Dataset, Dataset), DataError> + 'a;
+
 /// Quantizes in one way after the other, each on top of those before it that helped, until the network is accurate enough.
 ///
 /// `data` gives calibration and evaluation samples for the inputs of the graph. Ranges, layers and whether a technique helped
@@ -32,7 +35,7 @@ pub fn search(
     source: &[u8],
     options: &BuildOptions,
     auto: &AutoOptions,
-    data: &mut dyn FnMut(&Graph) -> Result<(Dataset, Dataset), DataError>,
+    data: &mut LoadData,
     events: &mut dyn FnMut(AutoEvent),
 ) -> Result<Outcome, BuildError> {
     let imported = import::import(source, &options.import)?;

@@ -30,21 +30,24 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   mote quantize model.onnx --calibrate train/ --evaluate test/ --auto --max-drop 0.5 -o net.mote
   mote quantize model.onnx --calibrate x.npy --evaluate y.npy --labels labels.npy --auto -o net.mote
-  mote quantize model.onnx --calibrate x.npy --auto --max-drop 2 -o net.mote     one set: half of it each; no labels
+  mote quantize model.onnx --calibrate x.npy --auto --max-drop 2 -o net.mote    one set, halved; no labels
   mote quantize model.onnx --calibrate x.npy --equalize --adaround 4 -o net.mote
   mote quantize model.onnx --calibrate x.npy --int16-below 20 -o net.mote
   mote quantize model.onnx --calibrate x.npy --int4 '*' --adaround 100 -o net.mote
 
-All options of `mote convert` work. With --auto, techniques are tried in this order, each on top of those before it that
-helped: ranges by mse, percentile, entropy and minmax; --equalize; --adaround; int16 in the last layer, with outputs in
-float32, then around layers below the floor (--int16-below), the one that gains most first, then everywhere; float around
-layers that are still below it. The search stops at the first step that loses no more than --max-drop; each step is a line
-of the table.
+All options of `mote convert` work. With --auto, techniques are tried in this order, each on top
+of those before it that helped: ranges by mse, percentile, entropy and minmax; --equalize;
+--adaround; int16 in the last layer, with outputs in float32, then around layers below the floor
+(--int16-below), the one that gains most first, then everywhere; float around layers that are
+still below it. The search stops at the first step that loses no more than --max-drop; each step
+is a line of the table.
 
-Ranges, rounding and layers follow from the calibration data alone. Data given with --evaluate only decide when to stop. If
-there are none, the calibration data are halved, the same way every time: one half chooses, the other measures.
+Ranges, rounding and layers follow from the calibration data alone. Data given with --evaluate
+only decide when to stop. If there are none, the calibration data are halved, the same way every
+time: one half chooses, the other measures.
 
-Exit code 0 if the network is accurate enough, 1 if it is not (the most accurate file is written all the same), 2 on errors.";
+Exit code 0 if the network is accurate enough, 1 if it is not (the most accurate file is written
+all the same), 2 on errors.";
 
 fn parse_points(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|points| (0.0..=100.0).contains(points));

@@ -211,6 +211,9 @@ pub fn round_worst(
     Ok(layers)
 }
 
+/// Stored weights from the number of an output channel, its weights and its scale.
+type Rounding<'a> = dyn Fn(usize, &[f32], f32) -> Vec<i8> + 'a;
+
 /// A layer whose weights can be rounded either way.
 struct Layer<'a> {
     weights: &'a [f32],
@@ -233,7 +236,7 @@ impl<'a> Layer<'a> {
     }
 
     /// Power of the output over that of its error by a rounding of each channel, in decibel.
-    fn decibel(&self, rounding: &dyn Fn(usize, &[f32], f32) -> Vec<i8>) -> f64 {
+    fn decibel(&self, rounding: &Rounding) -> f64 {
         let (mut signal, mut noise) = (0.0, 0.0);
         for (c, w) in self.weights.chunks_exact(self.moments.columns.max(1)).enumerate() {
             let (scale, h) = (scale_of(w, self.bits), self.moments.h(c, self.channels));
