@@ -130,7 +130,8 @@ impl<'a> Layer<'a> {
                         arch::convolve_sparse(&block, patches, &mut filters, &mut outputs, CHANNELS)?;
                         let mut at = 0usize;
                         for outputs in outputs.as_chunks::<CHANNELS>().0.iter().take(count) {
-                            let y = y.get_mut(at..)?.get_mut(..block.channels.len())?;
+                            let outputs = outputs.get(..block.channels.len())?;
+                            let y = y.get_mut(at..)?.get_mut(..outputs.len())?;
                             y.iter_mut().zip(outputs).for_each(|(y, &output)| *y = output);
                             at = at.wrapping_add(y_stride);
                         }
