@@ -131,7 +131,8 @@ impl<'a> Layer<'a> {
                         let mut at = 0usize;
                         for outputs in outputs.as_chunks::<CHANNELS>().0.iter().take(count) {
                             let outputs = outputs.get(..block.channels.len())?;
-                            y.get_mut(at..)?.get_mut(..outputs.len())?.copy_from_slice(outputs);
+                            let y = y.get_mut(at..)?.get_mut(..outputs.len())?;
+                            y.iter_mut().zip(outputs).for_each(|(y, &output)| *y = output);
                             at = at.wrapping_add(y_stride);
                         }
                     }
