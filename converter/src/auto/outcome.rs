@@ -78,7 +78,7 @@ impl Outcome {
     }
 }
 
-/// What happens during [`search`].
+/// What happens during [`search`](super::search()).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AutoEvent<'a> {
