@@ -64,6 +64,9 @@ fn training_on_integers_wins_back_what_four_bits_lose() {
     convert.arg(folder.path().join("y.mote")).arg(run.join("weights.safetensors"));
     let report = json(&mut convert);
     assert_eq!(report["came_quantized"], true);
+    // Nobody names its layers: those that four bits make smaller are stored so.
+    let inspected = json(mote(&["inspect"]).arg(folder.path().join("y.mote")));
+    assert!(inspected.to_string().contains("int4"), "{inspected}");
 }
 
 #[test]

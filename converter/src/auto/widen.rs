@@ -5,8 +5,8 @@
 
 use super::{Layers, Probe};
 use crate::BuildError;
-use crate::ir::{Graph, Op};
-use crate::quantize::{QuantizeOptions, Ranges, quantize};
+use crate::ir::Graph;
+use crate::quantize::{QuantizeOptions, Ranges, moves, quantize};
 use std::collections::{BTreeSet, HashMap};
 
 /// Layers that are tried, of those below the floor.
@@ -158,16 +158,4 @@ pub(super) fn before_outputs(graph: &Graph) -> Vec<String> {
         }
     }
     names
-}
-
-fn moves(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::MaxPool2d { .. }
-            | Op::Pad { .. }
-            | Op::Slice { .. }
-            | Op::Reshape
-            | Op::Transpose { .. }
-            | Op::Concat { .. }
-    )
 }

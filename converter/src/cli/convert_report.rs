@@ -106,7 +106,7 @@ impl Report<'_> {
         let instructions = &self.converted.summary.instructions;
         let lying_over = instructions.iter().filter(|i| !i.memory.is_empty()).count();
         let scratch = instructions.iter().map(|i| i.scratch_bytes).max().unwrap_or(0);
-        let direct = instructions.iter().filter(|i| i.kernel.contains("saves")).count();
+        let direct = instructions.iter().filter(|i| i.kernel.contains("B of scratch")).count();
         let mut text = format!(
             "{lying_over} of {} results lie over their operands; scratch of {} bytes at most",
             instructions.len(),

@@ -20,7 +20,8 @@ const PROGRAM_BYTES: usize = 20;
 pub struct PackOptions {
     /// What becomes of layers that are not named.
     pub compression: Compression,
-    /// Nodes whose weights are stored in four bits: names, `*` matches any text. Those with larger weights are not.
+    /// Nodes whose weights are stored in four bits: names, `*` matches any text. Those with larger weights are not, and those
+    /// whose source stores integers of -7..=7 are in any case.
     pub int4: Vec<String>,
 }
 
@@ -85,18 +86,20 @@ impl Layout {
         }
     }
 
-    /// The smallest packed form; the fastest of equally small ones. `None` if dense weights are smaller, or if there is none.
+    /// The smallest packed form, or four bits; the fastest of equally small ones. `None` if dense weights are smaller, or if
+    /// there is none.
     pub fn pack(self, weights: &[i8], int4: bool) -> Option<Packed> {
         let dense = self.dense(weights);
         let four_bits = packed::int4(&dense);
-        if int4 {
-            return four_bits;
-        }
-        let in_order = match self {
-            Self::Filters(_) => weights.to_vec(),
-            Self::Quads(in_n) => packed::quads_in_order(weights, in_n),
+        let forms = if int4 {
+            [four_bits, None, None]
+        } else {
+            let in_order = match self {
+                Self::Filters(_) => weights.to_vec(),
+                Self::Quads(in_n) => packed::quads_in_order(weights, in_n),
+            };
+            [four_bits, packed::palette(&in_order), packed::huffman(&in_order)]
         };
-        let forms = [four_bits, packed::palette(&in_order), packed::huffman(&in_order)];
         let smallest = forms.into_iter().flatten().min_by_key(Packed::bytes)?;
         (smallest.bytes() + PROGRAM_BYTES < dense.len()).then_some(smallest)
     }
@@ -107,12 +110,9 @@ pub fn choose(quant: &QuantGraph, options: &PackOptions, fast: bool) -> Vec<Opti
     let graph = &quant.graph;
     let limit = if fast { TILE_BYTES } else { 0 };
     let of = |node: &Node| {
-        let named = options.int4.iter().any(|pattern| fits(pattern, &node.name));
-        if !named && options.compression == Compression::None {
-            return None;
-        }
         let (layout, weights) = Layout::of(graph, node)?;
-        let int4 = named && weights.iter().all(|weight| (-8..=7).contains(weight));
+        let named = options.int4.iter().any(|pattern| fits(pattern, &node.name));
+        let int4 = (named && weights.iter().all(|weight| (-8..=7).contains(weight))) || came_in_four_bits(graph, node);
         if !int4 && options.compression == Compression::None {
             return None;
         }
@@ -121,6 +121,13 @@ pub fn choose(quant: &QuantGraph, options: &PackOptions, fast: bool) -> Vec<Opti
         layer(int4, layout, channels, limit)
     };
     graph.nodes.iter().map(of).collect()
+}
+
+/// True if the source stores the node's weights as integers that four bits hold: those of training on four bits.
+fn came_in_four_bits(graph: &Graph, node: &Node) -> bool {
+    let Some(weights) = node.inputs.get(1) else { return false };
+    let Some(Tensor::I8 { data: stored, .. }) = graph.constant(*weights) else { return false };
+    graph.value(*weights).source_scale.is_some() && stored.iter().all(|weight| (-7..=7).contains(weight))
 }
 
 /// Tiles of about the same size, in as many bytes as `limit` where it holds the smallest one.

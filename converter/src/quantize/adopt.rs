@@ -6,7 +6,7 @@
 //! them. Where a kernel cannot write the parameters that the file asks for (softmax, average pooling), a requantization
 //! stands behind it, which may differ from a single rounding by one step.
 
-use super::groups::{data_operands, shares};
+use super::groups::{data_operands, moves};
 use super::lower::Lower;
 use super::width::PerWidth;
 use super::{QuantGraph, Quantization, QuantizeError, Ranges, Width, params, verify};
@@ -122,11 +122,6 @@ fn may_have(graph: &Graph, known: &[Known], x: ValueId, q: &(Width, Quantization
             graph.constant(x).is_none() && !graph.is_output(x) && graph.consumers(x).iter().all(agrees)
         }
     }
-}
-
-/// Ops with which rounding commutes: they move or select elements.
-fn moves(op: &Op) -> bool {
-    shares(op) && !matches!(op, Op::AveragePool2d { .. })
 }
 
 /// Passes quantization on through ops that move elements, forwards and backwards. True if a value got one.

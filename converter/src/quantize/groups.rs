@@ -35,6 +35,11 @@ pub fn shares(op: &Op) -> bool {
     )
 }
 
+/// Ops with which rounding commutes: they move or select elements.
+pub fn moves(op: &Op) -> bool {
+    shares(op) && !matches!(op, Op::AveragePool2d { .. })
+}
+
 /// For every value that has a range, its quantization where it is stored in `width`. `computes(i)` tells whether node `i`
 /// computes in that width.
 ///

@@ -34,6 +34,7 @@ pub use calibrate::{CalibrateOptions, Observed, Ranges, calibrate, observe};
 pub use choose::{Method, Range};
 pub use dequantize::dequantized;
 pub use equalize::{Equalized, equalize, rescalable};
+pub use groups::moves;
 pub use lower::{PortType, QuantizeOptions, keep_float, quantize};
 pub use moments::{Moments, gather_moments};
 pub use port_types::with_port_types;

@@ -10,7 +10,7 @@ use crate::execute::{Array, Target};
 use crate::ir::{DType, Graph, Op, ValueId};
 use crate::plan::{PlanOptions, plan_with};
 use crate::quantize;
-use crate::validate::{Runner, Session, SessionError};
+use crate::validate::{Runner, Session, SessionError, real_values};
 use rayon::prelude::*;
 
 /// Bytes of the arena that hold what a rounding gives, after an instruction.
@@ -138,14 +138,8 @@ impl Integer {
 
 impl Watched {
     fn read(&self, arena: &[u8]) -> Vec<f32> {
-        let bytes = arena.get(self.start..).unwrap_or_default();
-        let real = |stored: i32| self.scale * (stored - self.zero_point) as f32;
-        match self.dtype {
-            DType::I16 => {
-                let pairs = bytes.as_chunks::<2>().0.iter().take(self.elements);
-                pairs.map(|b| real(i16::from_le_bytes(*b).into())).collect()
-            }
-            _ => bytes.iter().take(self.elements).map(|&b| real((b as i8).into())).collect(),
-        }
+        let element = if self.dtype == DType::I16 { 2 } else { 1 };
+        let bytes = arena.get(self.start..self.start + self.elements * element).unwrap_or_default();
+        real_values(self.scale, self.zero_point, element, bytes).collect()
     }
 }

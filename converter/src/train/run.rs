@@ -21,6 +21,7 @@ use crate::quantize::{self, CalibrateOptions};
 const EVALUATION_BATCH: usize = 64;
 
 /// What is trained, how and on what.
+#[derive(Clone)]
 pub struct Job<'a> {
     /// The graph with its first weights.
     pub network: &'a Network,
@@ -125,7 +126,7 @@ pub fn train(job: &Job, events: &mut dyn FnMut(Event) -> Result<(), TrainError>)
         let figures = epoch(job, &mut trainer, progress.history.len(), events)?;
         // Weights that are not all zero yet tell nothing about those that will be.
         let counts = job.sparsity.is_none_or(|sparsity| trainer.step >= settled(sparsity, steps(job)));
-        let better = if counts { note(training, &mut progress, &figures) } else { true };
+        let better = !counts || note(training, &mut progress, &figures);
         if !counts {
             progress.best_epoch = figures.epoch;
         }

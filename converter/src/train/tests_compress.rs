@@ -17,23 +17,7 @@ const FAST: &str = "optimizer = { kind = 'adam', rate = 0.01 }\n";
 /// Runs a job, and runs it again from every checkpoint on: the results must be the same. Gives the outcome.
 fn run_and_resume(job: &Job) -> Outcome {
     let run = |resume: Option<&[u8]>, checkpoints: &mut Vec<Vec<u8>>| {
-        let Job { network, training, data, validation, background, teacher, .. } = *job;
-        let Job { sparsity, keep_zeros, quantize, .. } = *job;
-        let (calibrate, identity) = (job.calibrate.clone(), job.identity.clone());
-        let job = Job {
-            network,
-            training,
-            data,
-            validation,
-            background,
-            teacher,
-            sparsity,
-            keep_zeros,
-            quantize,
-            calibrate,
-            identity,
-            resume,
-        };
+        let job = Job { resume, ..job.clone() };
         train(&job, &mut |event| {
             if let Event::Checkpoint(state, _) = event {
                 checkpoints.push(state.to_vec());

@@ -173,13 +173,8 @@ impl<'a> Trainer<'a> {
 
     /// The present weights in the graph, training ops included.
     pub fn graph(&mut self) -> Graph {
-        let mut graph = self.graph.clone();
-        for (value, constant) in graph.values.iter_mut().zip(self.executor.constants_mut()) {
-            if let (Some(Tensor::F32 { data, .. }), Some(array)) = (&mut value.constant, constant) {
-                *data = array.to_vec();
-            }
-        }
-        graph
+        let graph = self.graph.clone();
+        with_constants(graph, self.executor.constants_mut())
     }
 
     /// Adds the gradient of the mean loss over `batch`, times `share`, to `gradients`.
@@ -277,13 +272,8 @@ impl<'a> Trainer<'a> {
     /// Makes [`Self::integer`] that of the present weights.
     fn present_integer(&mut self, int4: &[String]) -> Result<(), TrainError> {
         if self.integer.is_none() {
-            let mut graph = self.executor.graph().clone();
-            let constants = self.executor.constants_mut();
-            for (value, constant) in graph.values.iter_mut().zip(constants) {
-                if let (Some(Tensor::F32 { data, .. }), Some(array)) = (&mut value.constant, constant) {
-                    *data = array.to_vec();
-                }
-            }
+            let graph = self.executor.graph().clone();
+            let graph = with_constants(graph, self.executor.constants_mut());
             self.integer = Some(Integer::new(graph, int4, &self.target)?);
         }
         Ok(())
@@ -419,4 +409,14 @@ impl<'a> Trainer<'a> {
         }
         self.integer = None;
     }
+}
+
+/// The graph with these elements in its float constants.
+fn with_constants(mut graph: Graph, constants: &[Option<Array>]) -> Graph {
+    for (value, constant) in graph.values.iter_mut().zip(constants) {
+        if let (Some(Tensor::F32 { data, .. }), Some(array)) = (&mut value.constant, constant) {
+            *data = array.to_vec();
+        }
+    }
+    graph
 }

@@ -136,7 +136,7 @@ fn walk(
         for (at, m) in matches.iter_mut().enumerate() {
             let (Some(bytes), Some(float)) = (results.get(&at), float.get(&m.value)) else { continue };
             let (scale, zero_point, element) = (m.scale, m.zero_point, bytes.len() / float.len().max(1));
-            visit(m, float, &mut read(scale, zero_point, element, bytes));
+            visit(m, float, &mut real_values(scale, zero_point, element, bytes));
         }
         progress(done + 1);
     }
@@ -144,7 +144,12 @@ fn walk(
 }
 
 /// Stored bytes as real values: float32 if there is no scale, else integers of `element` bytes.
-fn read(scale: f32, zero_point: i32, element: usize, bytes: &[u8]) -> Box<dyn Iterator<Item = f32> + '_> {
+pub(crate) fn real_values(
+    scale: f32,
+    zero_point: i32,
+    element: usize,
+    bytes: &[u8],
+) -> Box<dyn Iterator<Item = f32> + '_> {
     if scale == 0.0 {
         Box::new(bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)))
     } else if element == 2 {
@@ -203,8 +208,8 @@ mod tests {
 
     #[test]
     fn stored_bytes_are_read() {
-        assert_eq!(read(0.5, -128, 1, &[0x80, 0x7f]).collect::<Vec<_>>(), [0.0, 127.5]);
-        assert_eq!(read(0.5, 0, 2, &[0x00, 0x80, 0x01, 0x00]).collect::<Vec<_>>(), [-16384.0, 0.5]);
-        assert_eq!(read(0.0, 0, 4, &1.5f32.to_le_bytes()).collect::<Vec<_>>(), [1.5]);
+        assert_eq!(real_values(0.5, -128, 1, &[0x80, 0x7f]).collect::<Vec<_>>(), [0.0, 127.5]);
+        assert_eq!(real_values(0.5, 0, 2, &[0x00, 0x80, 0x01, 0x00]).collect::<Vec<_>>(), [-16384.0, 0.5]);
+        assert_eq!(real_values(0.0, 0, 4, &1.5f32.to_le_bytes()).collect::<Vec<_>>(), [1.5]);
     }
 }

@@ -9,5 +9,6 @@ mod session;
 
 pub use compare::{LayerError, Similarity};
 pub use golden::{GoldenError, GoldenTensor, Outcome, compare_golden};
+pub(crate) use layers::real_values;
 pub use layers::{EQUALIZED, LayersError, compare_file};
 pub use session::{Runner, Session, SessionError, source_shape};
