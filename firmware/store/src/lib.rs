@@ -2,6 +2,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+// The simulated flash of the tests implements `mote_store::Mapped`, here and there.
+#[cfg(test)]
+extern crate self as mote_store;
+#[cfg(test)]
+extern crate std;
+
 mod boot;
 mod error;
 mod layout;

@@ -131,3 +131,6 @@ fn decode(record: &[u8; RECORD_BYTES]) -> Option<(u32, State)> {
 pub(crate) fn put(to: &mut [u8], from: &[u8]) {
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@ use embedded_storage::nor_flash::{
 };
 use mote_runtime::AlignedBytes;
 use mote_store::Mapped;
+use std::vec;
+use std::vec::Vec;
 
 /// Words of `W` bytes, erase blocks of `E`. A step is a word that is written or a block that is erased.
 #[derive(Clone, Debug)]

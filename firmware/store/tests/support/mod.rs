@@ -12,13 +12,15 @@ use std::sync::LazyLock;
 /// Words of 4 bytes, blocks of 512: two slots of eight blocks, and a log of two.
 pub type Flash = SimFlash<4, 512>;
 pub const LAYOUT: Layout = Layout::consecutive(0, 4096, 1024);
+/// What the models need.
 pub const ARENA_BYTES: u32 = 288;
 
 /// Two, so that the right one is not always the first.
 pub static KEYS: LazyLock<[Key; 2]> = LazyLock::new(|| [*models::keys(7).pk, *models::keys(models::SEED).pk]);
 
+/// Of a device that has more arena than the models need.
 pub fn policy() -> Policy {
-    Policy::new(ARENA_BYTES)
+    Policy::new(512)
 }
 
 pub fn open<const W: usize, const E: usize>(
