@@ -1,5 +1,8 @@
 //! Why the store refused, in numbers that let the reader act.
 
+#[cfg(any(test, feature = "std"))]
+mod display;
+
 use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 use mote_runtime::{EngineError, LoadError, SelfTestFailure};
 
@@ -138,6 +141,38 @@ impl Error {
         }
     }
 
+    /// The error that has these [`numbers`](Self::numbers).
+    #[cfg(any(test, feature = "std"))]
+    pub fn from_numbers(numbers: [u32; 4]) -> Option<Self> {
+        let [kind, a, b, c] = numbers;
+        let error = match kind {
+            0 => Self::Layout(LayoutError::from_number(a)?),
+            1 if a == 0 => Self::Flash(NorFlashErrorKind::NotAligned),
+            1 if a == 1 => Self::Flash(NorFlashErrorKind::OutOfBounds),
+            1 => Self::Flash(NorFlashErrorKind::Other),
+            2 => Self::NoModel,
+            3 => Self::Busy,
+            4 => Self::NotReceiving,
+            5 => Self::Offset { expected: a, got: b },
+            6 => Self::TooLarge { needed: a, has: b },
+            7 => Self::Truncated { needed: a, got: b },
+            8 => Self::Length { header: a, announced: b },
+            9 => Self::Sha256,
+            10 => Self::Unsigned,
+            11 => Self::WrongSignature,
+            12 => Self::Older { have: a, got: b },
+            13 => Self::Load(LoadError::from_numbers([a, b, c])?),
+            14 => Self::Arena { needed: a, has: b },
+            15 => Self::Engine(EngineError::from_numbers([a, b, c])?),
+            16 => Self::SelfTest(SelfTestFailure::from_numbers([a, b, c])?),
+            17 => Self::FewVectors { needed: a, found: b },
+            18 => Self::NoTrial,
+            19 => Self::Forbidden,
+            _ => return None,
+        };
+        (error.numbers() == numbers).then_some(error)
+    }
+
     /// Of a driver's error.
     pub(crate) fn flash(error: impl NorFlashError) -> Self {
         Self::Flash(error.kind())
@@ -146,6 +181,14 @@ impl Error {
 
 const fn with(number: u32, [a, b, c]: [u32; 3]) -> [u32; 4] {
     [number, a, b, c]
+}
+
+impl LayoutError {
+    #[cfg(any(test, feature = "std"))]
+    fn from_number(number: u32) -> Option<Self> {
+        let all = [Self::Unaligned, Self::OutOfBounds, Self::Overlap, Self::ShortLog, Self::NotMapped];
+        all.into_iter().find(|&error| error as u32 == number)
+    }
 }
 
 impl From<LoadError> for Error {

@@ -1,23 +1,4 @@
-//! What the store remembers: one record of the log.
-//!
-//! | offset | bytes | field |
-//! |---|---|---|
-//! | 0 | 4 | sequence number, one more than in the record before |
-//! | 4 | 1 | version of this table, 1 |
-//! | 5 | 1 | active slot: 0 (A), 1 (B), 255 (none) |
-//! | 6 | 1 | slot on trial, as above |
-//! | 7 | 1 | boots of the trial that have begun |
-//! | 8 | 2 | [`Content`] of slot A, of slot B |
-//! | 10 | 1 | slot that receives a file, as above |
-//! | 11 | 1 | 0 |
-//! | 12 | 4 | floor: the lowest model version that may be installed |
-//! | 16 | 4 | length of the file that is received, in bytes |
-//! | 20 | 4 | bytes of it that are surely stored |
-//! | 24 | 16 | first half of its SHA-256 |
-//! | 40 | 4 | 0 |
-//! | 44 | 4 | CRC-32 (ISO-HDLC) of bytes 0..44 |
-//!
-//! All integers are little-endian. The record is filled up with 255 to whole words of the flash.
+//! What the store remembers: one record of the log, as the table in the crate's documentation says.
 
 use crate::log::put;
 
