@@ -107,7 +107,7 @@
 //!
 //! # Cost
 //! On a Cortex-M4 (thumbv7em, `opt-level = "s"`, emulated, one instruction counted as one): 25.7 KB of flash, of which
-//! Ed25519 takes 16 and SHA-256 1.5. 6.5 KB of stack for [`Store::boot`] and [`Store::finish`], nearly all of it Ed25519's;
+//! Ed25519 takes about 16 and SHA-256 about 1.5. 6.5 KB of stack for [`Store::boot`] and [`Store::finish`], nearly all of it Ed25519's;
 //! less than 1 KB for what receives. A file of 31 KB takes 5.3 million instructions to finish and 3.5 million to boot.
 //!
 //! # Features
