@@ -142,4 +142,4 @@ pub use layout::{Layout, Mapped, Region};
 pub use receive::Begun;
 pub use state::{Content, Slot};
 pub use store::{Policy, SlotInfo, Store};
-pub use verify::{Info, Key, SIGNED_BYTES, signed_bytes};
+pub use verify::{Info, Key, SIGNED_BYTES, signed_bytes, verify};

@@ -78,6 +78,16 @@ fn parts<O: Ops>(bytes: &[u8]) -> Result<Parts<'_>, Error> {
     Ok(Parts { info, file, payload: model.payload(), signature: model.signature() })
 }
 
+/// What [`Store::finish`](crate::Store::finish) asks of a file, but for its version and whole SHA-256: the runtime can run it with
+/// the kernels `O` in `arena_bytes`, and one of `keys` has signed it. `bytes` start at a multiple of 16; what is behind the file is
+/// not looked at.
+///
+/// # Errors
+/// The first rule that does not hold.
+pub fn verify<O: Ops>(bytes: &[u8], keys: &[Key], arena_bytes: u32) -> Result<Info, Error> {
+    check::<O>(bytes, keys, arena_bytes, true)
+}
+
 /// Accepts what the runtime can run in `arena_bytes` and, if `trusted`, what is signed with one of the keys.
 #[inline(never)]
 pub(crate) fn check<O: Ops>(bytes: &[u8], keys: &[Key], arena_bytes: u32, trusted: bool) -> Result<Info, Error> {
