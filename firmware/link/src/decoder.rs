@@ -1,8 +1,8 @@
 //! From bytes back to frames.
 
 use crate::frame::{Frame, MAX_BODY_BYTES};
-use cobs::{DecodeResult, DecoderState};
 use crate::wire::fields;
+use cobs::{DecodeResult, DecoderState};
 
 /// What was received and thrown away, counted since the start. Sums go around.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

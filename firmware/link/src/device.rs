@@ -50,12 +50,7 @@ impl Device {
     ///
     /// # Errors
     /// Those of `out`. The rest of `bytes` is dropped then; the host will ask again.
-    pub fn feed<H: Handler, W: Write>(
-        &mut self,
-        bytes: &[u8],
-        handler: &mut H,
-        out: &mut W,
-    ) -> Result<(), W::Error> {
+    pub fn feed<H: Handler, W: Write>(&mut self, bytes: &[u8], handler: &mut H, out: &mut W) -> Result<(), W::Error> {
         let Self { decoder, conversation } = self;
         for &byte in bytes {
             let faults = decoder.faults;

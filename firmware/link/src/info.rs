@@ -3,6 +3,8 @@
 use crate::decoder::Faults;
 use crate::frame::Writer;
 use crate::wire::{Reader, Wire, fields, variants};
+#[cfg(feature = "std")]
+use std::string::String;
 
 /// Most bytes of a name in a message.
 pub const MAX_NAME_BYTES: usize = 24;
@@ -25,6 +27,16 @@ pub struct Welcome<S> {
     pub board: S,
     /// Version of the firmware; up to [`MAX_NAME_BYTES`].
     pub firmware: S,
+}
+
+#[cfg(feature = "std")]
+impl Welcome<&str> {
+    /// The same, to be kept.
+    pub fn owned(self) -> Welcome<String> {
+        let Self { version, capabilities, max_chunk_bytes, window, slots, board, firmware } = self;
+        let (board, firmware) = (board.into(), firmware.into());
+        Welcome { version, capabilities, max_chunk_bytes, window, slots, board, firmware }
+    }
 }
 
 /// What a firmware does beyond hello and info: a sum of bits.
@@ -94,6 +106,15 @@ pub struct SlotInfo<S> {
     pub name: S,
 }
 
+#[cfg(feature = "std")]
+impl SlotInfo<&str> {
+    /// The same, to be kept.
+    pub fn owned(self) -> SlotInfo<String> {
+        let Self { state, version, length, sha256, name } = self;
+        SlotInfo { state, version, length, sha256, name: name.into() }
+    }
+}
+
 /// What may be done with a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
@@ -132,6 +153,15 @@ pub struct ModelInfo<S> {
     pub inputs: u8,
     /// Number of outputs.
     pub outputs: u8,
+}
+
+#[cfg(feature = "std")]
+impl ModelInfo<&str> {
+    /// The same, to be kept.
+    pub fn owned(self) -> ModelInfo<String> {
+        let Self { name, file_bytes, arena_bytes, instructions, inputs, outputs } = self;
+        ModelInfo { name: name.into(), file_bytes, arena_bytes, instructions, inputs, outputs }
+    }
 }
 
 /// Time of whole runs, in ticks.

@@ -201,10 +201,51 @@ pub enum Event<'a> {
 pub const MAX_EVENT_BYTES: usize = 64;
 
 impl Request {
-    /// True if doing it twice is as good as doing it once, so that a host may ask again when a device has restarted and the
-    /// first answer is lost.
+    /// True if a host may ask again when the device has restarted: what is asked for does not depend on what a device forgets
+    /// then, and doing it twice is as good as doing it once.
     pub const fn repeatable(&self) -> bool {
-        !matches!(self, Self::Rollback | Self::Run | Self::Reboot)
+        !matches!(self, Self::Rollback | Self::Reboot) && !self.needs_memory()
+    }
+
+    /// True if it is about what a device forgets when it restarts: inputs, outputs, times.
+    pub const fn needs_memory(&self) -> bool {
+        matches!(self, Self::Run | Self::Output { .. } | Self::Timings { .. })
+    }
+
+    /// True if a device may have to erase, verify or compute before it can answer.
+    pub const fn is_slow(&self) -> bool {
+        match self {
+            Self::WriteBegin(_) | Self::WriteEnd | Self::Verify { .. } | Self::Erase { .. } => true,
+            Self::Activate { .. } | Self::Rollback => true,
+            Self::Run | Self::Bench { .. } | Self::SelfTest => true,
+            Self::Hello { .. } | Self::Info | Self::Slot { .. } | Self::Model | Self::Reboot => false,
+            Self::InputBegin { .. } | Self::Output { .. } | Self::Timings { .. } | Self::Log { .. } => false,
+        }
+    }
+
+    /// What it asks for, for people.
+    #[cfg(feature = "std")]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Info => "info",
+            Self::Slot { .. } => "slot",
+            Self::WriteBegin(_) => "write",
+            Self::WriteEnd => "end of write",
+            Self::Verify { .. } => "verify",
+            Self::Activate { .. } => "activate",
+            Self::Rollback => "roll back",
+            Self::Erase { .. } => "erase",
+            Self::Model => "model",
+            Self::InputBegin { .. } => "input",
+            Self::Run => "run",
+            Self::Output { .. } => "output",
+            Self::Bench { .. } => "bench",
+            Self::Timings { .. } => "timings",
+            Self::SelfTest => "self-test",
+            Self::Log { .. } => "log",
+            Self::Reboot => "reboot",
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::wire::variants;
 
-
 /// Why a device did not do what it was asked for, in numbers that let the reader act. Nothing was changed on the device unless
 /// a variant says so. Later versions of the protocol append variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +101,55 @@ pub enum Refusal {
         /// Their number.
         count: u32,
     },
+}
+
+#[cfg(feature = "std")]
+impl std::error::Error for Refusal {}
+
+#[cfg(feature = "std")]
+impl core::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Version { min, max } => write!(f, "the device speaks versions {min} to {max} of the protocol"),
+            Self::NoSession => {
+                write!(f, "the device does not know the session; it restarted, or another host talks to it")
+            }
+            Self::Malformed => write!(f, "the device does not understand the message"),
+            Self::Unsupported => write!(f, "this firmware does not do it"),
+            Self::AnswerTooLong => write!(f, "the device's answer does not fit into a frame"),
+            Self::Busy => write!(f, "the device is busy with something that must end first"),
+            Self::SlotUnknown { slots } => write!(f, "the device has only {slots} slots, counted from 0"),
+            Self::SlotNotValid => write!(f, "the slot holds no complete, verified file"),
+            Self::SlotInUse => write!(f, "the slot holds the model that runs, or the one to go back to"),
+            Self::TooLarge { needed, got } => write!(f, "the file has {needed} bytes; there is room for {got}"),
+            Self::Unsigned => write!(f, "the file is not signed, and the device takes only signed ones"),
+            Self::BadSignature => write!(f, "the file is not signed with a key that the device trusts"),
+            Self::OlderVersion { found, least } => {
+                write!(f, "the model has version {found}; the device takes {least} and newer")
+            }
+            Self::Checksum => write!(f, "the file that arrived has another SHA-256"),
+            Self::Load(numbers) => match mote_runtime::LoadError::from_numbers(*numbers) {
+                Some(error) => write!(f, "the device refuses the model: {error}"),
+                None => write!(f, "the device refuses the model: load error {numbers:?}"),
+            },
+            Self::Engine(numbers) => match mote_runtime::EngineError::from_numbers(*numbers) {
+                Some(error) => write!(f, "the model does not run on the device: {error}"),
+                None => write!(f, "the model does not run on the device: engine error {numbers:?}"),
+            },
+            Self::SelfTest([vector, output, byte]) => {
+                write!(f, "self-test vector {vector} gives another byte {byte} of output {output} on the device")
+            }
+            Self::NoModel => write!(f, "the device has no model"),
+            Self::NothingToRollBack => write!(f, "the device has no model to go back to"),
+            Self::Flash { code } => write!(f, "the device's flash failed with code {code}"),
+            Self::NoTransfer => write!(f, "the device knows of no transfer"),
+            Self::PastEnd { length } => write!(f, "data behind the announced {length} bytes"),
+            Self::Incomplete { needed, got } => write!(f, "only {got} of {needed} bytes have arrived"),
+            Self::PortUnknown { ports } => write!(f, "the model has only {ports} of these ports, counted from 0"),
+            Self::InputBytes { needed, got } => write!(f, "the input has {needed} bytes, not {got}"),
+            Self::PastLast { count } => write!(f, "there are only {count}"),
+        }
+    }
 }
 
 variants!(['a] Refusal {
