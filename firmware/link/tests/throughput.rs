@@ -1,7 +1,7 @@
 //! How fast a transfer is on a line without faults, in virtual time.
 //!
 //! Assumed: 921,600 baud, ten bits a byte, both directions at once; 4 ms from a byte's last bit to the program on the other
-//! side, as a USB serial adapter may take; a device that takes no time for a chunk, and keeps 8 of them while it does.
+//! side, as a USB serial adapter may take; a device that takes no time for a chunk, and a window of four of them.
 
 mod simulation;
 

@@ -141,12 +141,16 @@ impl<T: Transport, C: Clock> Client<T, C> {
     fn exchange(&mut self, request: &Request) -> Result<(Received, u32), LinkError<T::Error>> {
         let header = Header { kind: Kind::Request, session: self.session, seq: self.seq };
         let answer = Header { kind: Kind::Response, ..header };
-        let waited = if request.is_slow() { self.options.slow_patience } else { self.options.patience };
+        // A device that is at work needs no reminders, while an answer that takes no time and does not come is lost.
+        let (waited, backs_off) = match request.is_slow() {
+            true => (self.options.slow_patience, 1),
+            false => (self.options.patience, 0),
+        };
         let give_up = self.clock.now() + waited;
         let mut times = 0;
         loop {
             self.send(header, request)?;
-            let until = (self.clock.now() + self.options.wait(times)).min(give_up);
+            let until = (self.clock.now() + self.options.wait(times * backs_off)).min(give_up);
             times += 1;
             while let Some(received) = self.receive(until)? {
                 if received.header == answer {

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// How patient a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// When to ask again, or to send data again, for the first time; each further time after twice as long, up to eight times.
+    /// When to ask again, or to send data again. After twice as long the next time, up to eight times as long, where the device
+    /// may be at work.
     pub resend: Duration,
     /// When to give up a request that takes a device no time.
     pub patience: Duration,

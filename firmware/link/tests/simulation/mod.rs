@@ -1,5 +1,5 @@
 //! A host, a wire and a device in virtual time. Nothing here sleeps, and the same seed gives the same run.
-#![allow(dead_code, reason = "each test uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test uses a part")]
 
 mod store;
 mod wire;
