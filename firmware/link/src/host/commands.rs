@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 use std::string::String;
 use std::vec::Vec;
 
+/// Outputs of a microcontroller are shorter than this; more bytes would only be believed.
+const MAX_OUTPUT_BYTES: u32 = 1 << 24;
+
 /// How far a transfer is, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -150,7 +153,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
         loop {
             let request = Request::Output { port, offset: length(&output)? };
             let total = self.ask(&request, |answer| match answer {
-                Response::Output { total, bytes } => {
+                Response::Output { total, bytes } if total <= MAX_OUTPUT_BYTES => {
                     output.extend_from_slice(bytes);
                     let stuck = bytes.is_empty() && output.len() < total as usize;
                     (!stuck).then_some(total as usize)
