@@ -2,6 +2,17 @@
 //!
 //! A [`Client`] blocks. What it needs from outside is a [`Transport`] for bytes and a [`Clock`]; tests give it both in virtual
 //! time.
+//!
+//! ```no_run
+//! use mote_link::host::{Client, LinkError, Options, SystemClock, Transport};
+//!
+//! fn update<T: Transport>(port: T, session: u16, file: &[u8]) -> Result<(), LinkError<T::Error>> {
+//!     let mut device = Client::new(port, SystemClock::new(), session, Options::default());
+//!     println!("{}", device.hello()?.board);
+//!     device.write(1, file, &mut |progress| eprintln!("{} of {} bytes", progress.done, progress.total))?;
+//!     device.activate(1)
+//! }
+//! ```
 
 mod client;
 mod commands;
