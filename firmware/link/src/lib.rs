@@ -59,9 +59,10 @@
 //! 1. `WriteBegin` names slot, length and SHA-256. A device that has the beginning of this very file answers with how
 //!    much it has, any other with 0.
 //! 2. The host sends data, as many chunks ahead of the acknowledgements as the device's window allows. The device takes a
-//!    chunk only where the one before ended, and acknowledges each with the offset that it wants next. If that stays while more was
-//!    sent, the host goes back to it, once for each gap; if nothing comes, too, after a while, and with smaller chunks, which get
-//!    through where nearly every long frame is hit.
+//!    chunk only where the one before ended, and acknowledges each with the offset that it wants next, as a gap if the chunk
+//!    came too early. The host then goes back, once for each gap. If nothing comes, it asks with data of no bytes, so that a
+//!    device that is only slow does not get everything twice. Where a gap stays, chunks get smaller: they get through where nearly
+//!    every long frame is hit.
 //! 3. `WriteEnd` has the device verify the file. Only then is the slot valid.
 //!
 //! If the connection breaks, the host goes on where it was. If the host dies or the device loses power, the next `WriteBegin`

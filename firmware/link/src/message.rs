@@ -164,7 +164,7 @@ pub enum Response<'a> {
 pub struct Data<'a> {
     /// Of the first byte, in the file or input.
     pub offset: u32,
-    /// 1 to [`MAX_CHUNK_BYTES`](crate::MAX_CHUNK_BYTES).
+    /// Up to [`MAX_CHUNK_BYTES`](crate::MAX_CHUNK_BYTES); none to ask whether everything before `offset` has arrived.
     pub bytes: &'a [u8],
 }
 
@@ -172,8 +172,13 @@ pub struct Data<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
 pub enum Ack {
-    /// Everything in front of `next_offset` has arrived and is kept; nothing behind it is.
+    /// Everything in front of `next_offset` has arrived and is kept; so was this data, now or before.
     Next {
+        /// Of the first byte that is wanted.
+        next_offset: u32,
+    },
+    /// The data begins behind `next_offset` and was dropped: something before it is lost.
+    Gap {
         /// Of the first byte that is wanted.
         next_offset: u32,
     },
@@ -291,7 +296,8 @@ variants!(['a] Response<'a> {
 
 variants!(['a] Ack {
     0 = Next { next_offset },
-    1 = Refused(refusal),
+    1 = Gap { next_offset },
+    2 = Refused(refusal),
 });
 
 variants!(['a] Event<'a> {

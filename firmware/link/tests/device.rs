@@ -177,7 +177,8 @@ fn late_data_of_another_transfer_is_not_taken_for_this_one() {
 fn data_is_taken_only_where_it_goes_on() {
     let mut bench = Bench::greeted();
     bench.begin(1, &[1; 40]);
-    assert_eq!(bench.data(1, 20, &[1; 20]), Ack::Next { next_offset: 0 });
+    assert_eq!(bench.data(1, 20, &[1; 20]), Ack::Gap { next_offset: 0 });
+    assert_eq!(bench.data(1, 20, &[]), Ack::Gap { next_offset: 0 });
     assert_eq!(bench.data(1, 0, &[1; 20]), Ack::Next { next_offset: 20 });
     assert_eq!(bench.data(1, 0, &[1; 20]), Ack::Next { next_offset: 20 });
     assert_eq!(bench.data(1, 20, &[]), Ack::Next { next_offset: 20 });

@@ -51,10 +51,13 @@ impl Transfer {
         handler.write_end()
     }
 
-    fn take<H: Handler>(&mut self, handler: &mut H, data: &Data<'_>) -> Result<(), Refusal> {
-        // What came before is known, and what comes too early will come again: the host goes back to where it is wanted.
-        if data.offset != self.next || data.bytes.is_empty() {
-            return Ok(());
+    fn take<H: Handler>(&mut self, handler: &mut H, data: &Data<'_>) -> Result<Ack, Refusal> {
+        // What comes too early will come again: the host goes back to where it is wanted.
+        if data.offset > self.next {
+            return Ok(Ack::Gap { next_offset: self.next });
+        }
+        if data.offset < self.next || data.bytes.is_empty() {
+            return Ok(Ack::Next { next_offset: self.next });
         }
         let bytes = data.bytes.len() as u32;
         let next = self.next.checked_add(bytes).filter(|&next| next <= self.length);
@@ -64,7 +67,7 @@ impl Transfer {
             Target::Input(port) => handler.input(port, data.offset, data.bytes)?,
         }
         self.next = next;
-        Ok(())
+        Ok(Ack::Next { next_offset: next })
     }
 }
 
@@ -74,7 +77,7 @@ pub fn take<H: Handler>(open: &mut Option<Transfer>, handler: &mut H, tag: u16, 
         return Ack::Refused(Refusal::NoTransfer);
     };
     match transfer.take(handler, data) {
-        Ok(()) => Ack::Next { next_offset: transfer.next },
+        Ok(ack) => ack,
         Err(refusal) => {
             *open = None;
             Ack::Refused(refusal)

@@ -19,12 +19,12 @@ pub enum LinkError<E: std::error::Error + 'static> {
         waited: Duration,
     },
     /// Data does not arrive.
-    #[error("the device takes no data from byte {offset} on ({resent} times sent again)")]
+    #[error("the device takes no data from byte {offset} on (asked {times} times)")]
     Stalled {
         /// Of the first byte that does not arrive.
         offset: u32,
-        /// How often it was sent again.
-        resent: u32,
+        /// How often the device was asked without progress.
+        times: u32,
     },
     /// The device refused.
     #[error(transparent)]

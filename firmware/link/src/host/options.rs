@@ -12,7 +12,7 @@ pub struct Options {
     pub patience: Duration,
     /// When to give up a request for which a device erases, verifies or computes.
     pub slow_patience: Duration,
-    /// How often to send data again without progress.
+    /// How often to ask for what has arrived, or to send data again, without progress.
     pub stalls: u32,
     /// How often to open a lost connection again without progress.
     pub reconnects: u32,

@@ -1,4 +1,5 @@
-//! Data that goes ahead of its acknowledgements: go-back-N, in chunks that get smaller where the line is bad.
+//! Data that goes ahead of its acknowledgements: go-back-N, in chunks that get smaller where the line is bad. Who is only
+//! slow is asked, not sent everything again.
 
 use super::client::Client;
 use super::{Clock, LinkError, Transport};
@@ -33,6 +34,8 @@ struct Window {
     /// Went back to `base`, so that more of the device's complaints about what is missing say nothing new.
     went_back: bool,
     /// Times gone back without progress.
+    gaps: u32,
+    /// Times waited in vain without progress.
     stalls: u32,
     streak: u32,
 }
@@ -40,46 +43,63 @@ struct Window {
 impl Window {
     fn new(start: u32, max_chunk_bytes: u32) -> Self {
         let (chunk_bytes, went_back) = (max_chunk_bytes, false);
-        Self { base: start, next: start, sent: start, chunk_bytes, max_chunk_bytes, went_back, stalls: 0, streak: 0 }
+        let (base, next, sent) = (start, start, start);
+        Self { base, next, sent, chunk_bytes, max_chunk_bytes, went_back, gaps: 0, stalls: 0, streak: 0 }
     }
 
     fn in_flight(&self) -> u32 {
         (self.next - self.base).div_ceil(self.chunk_bytes)
     }
 
-    /// The device wants `wanted` next. True if that is progress.
+    /// Everything in front of `wanted` has arrived. True if that is progress.
     fn acknowledged(&mut self, wanted: u32) -> bool {
-        if wanted > self.base && wanted <= self.sent {
-            self.base = wanted;
-            self.next = self.next.max(wanted);
-            self.went_back = false;
-            self.stalls = 0;
-            self.streak += 1;
-            if self.streak >= STREAK {
-                self.streak = 0;
-                self.chunk_bytes = (self.chunk_bytes * 2).min(self.max_chunk_bytes);
-            }
-            return true;
+        if wanted <= self.base || wanted > self.sent {
+            return false;
         }
-        if wanted == self.base && self.next > self.base && !self.went_back {
-            self.go_back();
+        self.base = wanted;
+        self.next = self.next.max(wanted);
+        self.went_back = false;
+        self.gaps = 0;
+        self.stalls = 0;
+        self.streak += 1;
+        if self.streak >= STREAK {
+            self.streak = 0;
+            self.chunk_bytes = (self.chunk_bytes * 2).min(self.max_chunk_bytes);
         }
-        false
+        true
     }
 
-    fn go_back(&mut self) {
+    /// What was sent from `base` on is lost, or some of it. What is still under way says so for each chunk, and once is enough.
+    fn gap(&mut self) {
+        if self.went_back {
+            return;
+        }
         self.next = self.base;
         self.went_back = true;
         self.streak = 0;
+        self.gaps += 1;
+        if self.gaps > 1 {
+            self.shrink();
+        }
     }
 
-    /// Nothing came back in time.
+    /// Nothing came back in time: the device is at work, or something is lost. It is asked, and the answer counts again.
     fn timed_out(&mut self) {
-        self.go_back();
+        self.went_back = false;
         self.stalls += 1;
-        if self.stalls > 1 {
-            self.chunk_bytes = (self.chunk_bytes / 2).max(MIN_CHUNK_BYTES).min(self.max_chunk_bytes);
+        if self.stalls > 2 {
+            self.shrink();
         }
+    }
+
+    fn shrink(&mut self) {
+        self.chunk_bytes = (self.chunk_bytes / 2).max(MIN_CHUNK_BYTES).min(self.max_chunk_bytes);
+    }
+
+    /// The chunk at `offset`, as long as chunks are now; empty at the end.
+    fn chunk<'d>(&self, data: &'d [u8], offset: u32) -> Data<'d> {
+        let rest = data.get(offset as usize..).unwrap_or_default();
+        Data { offset, bytes: rest.get(..self.chunk_bytes as usize).unwrap_or(rest) }
     }
 }
 
@@ -104,21 +124,26 @@ impl<T: Transport, C: Clock> Client<T, C> {
                 return Ok(Streamed::Complete);
             }
             while window.in_flight() < ahead {
-                let rest = data.get(window.next as usize..).unwrap_or_default();
-                if rest.is_empty() {
+                let chunk = window.chunk(data, window.next);
+                if chunk.bytes.is_empty() {
                     break;
                 }
-                let bytes = rest.get(..window.chunk_bytes as usize).unwrap_or(rest);
-                self.send(header, &Data { offset: window.next, bytes })?;
-                window.next += bytes.len() as u32;
+                self.send(header, &chunk)?;
+                window.next += chunk.bytes.len() as u32;
                 window.sent = window.sent.max(window.next);
                 until = self.clock.now() + self.options.wait(window.stalls);
             }
             let Some(received) = self.receive(until)? else {
                 window.timed_out();
                 if window.stalls > self.options.stalls {
-                    return Err(LinkError::Stalled { offset: window.base, resent: self.options.stalls });
+                    return Err(LinkError::Stalled { offset: window.base, times: self.options.stalls });
                 }
+                // A device that is at work has little room: at first it is only asked. One chunk again gets on where most are lost.
+                if window.stalls > 1 {
+                    self.send(header, &window.chunk(data, window.base))?;
+                }
+                self.send(header, &Data { offset: window.next, bytes: &[] })?;
+                until = self.clock.now() + self.options.wait(window.stalls);
                 continue;
             };
             if received.header != ack_header {
@@ -129,6 +154,15 @@ impl<T: Transport, C: Clock> Client<T, C> {
                     self.progressed();
                     arrived(window.base);
                     until = self.clock.now() + self.options.wait(0);
+                }
+                Some(Ack::Gap { next_offset }) => {
+                    if window.acknowledged(next_offset) {
+                        self.progressed();
+                        arrived(window.base);
+                    }
+                    if next_offset == window.base {
+                        window.gap();
+                    }
                 }
                 Some(Ack::Refused(Refusal::NoSession)) => {
                     self.lose_session();
@@ -151,19 +185,22 @@ mod tests {
         let mut window = Window::new(0, 100);
         (window.next, window.sent) = (400, 400);
         assert!(window.acknowledged(100));
-        assert!(!window.acknowledged(100));
+        window.gap();
         assert_eq!(window.next, 100);
         window.next = 200;
-        assert!(!window.acknowledged(100));
+        window.gap();
         assert_eq!(window.next, 200, "the second complaint is about the same gap");
         assert!(window.acknowledged(200));
+        window.next = 300;
+        window.gap();
+        assert_eq!(window.next, 200, "a gap behind progress is another");
     }
 
     #[test]
     fn what_arrived_before_going_back_is_not_sent_again() {
         let mut window = Window::new(0, 100);
         (window.next, window.sent) = (400, 400);
-        window.timed_out();
+        window.gap();
         assert_eq!(window.next, 0);
         assert!(window.acknowledged(300));
         assert_eq!((window.base, window.next), (300, 300));
@@ -180,7 +217,10 @@ mod tests {
     #[test]
     fn chunks_shrink_where_nothing_arrives_and_grow_again() {
         let mut window = Window::new(0, 512);
-        (0..9).for_each(|_| window.timed_out());
+        for _ in 0..9 {
+            window.gap();
+            window.timed_out();
+        }
         assert_eq!(window.chunk_bytes, MIN_CHUNK_BYTES);
         for arrived in 1..=STREAK * 4 {
             window.sent = arrived;

@@ -246,6 +246,7 @@ proptest! {
         let [offset, at, next_offset, ..] = parts.numbers;
         check(Kind::Data, Data { offset, bytes: &parts.bytes });
         check(Kind::Ack, Ack::Next { next_offset });
+        check(Kind::Ack, Ack::Gap { next_offset });
         refusals(&parts).into_iter().for_each(|refusal| check(Kind::Ack, Ack::Refused(refusal)));
         check(Kind::Event, Event::Started);
         let bytes = &parts.bytes[..parts.bytes.len().min(crate::MAX_EVENT_BYTES)];

@@ -7,8 +7,8 @@ mod wire;
 pub use store::{INPUT_BYTES, SLOT_BYTES, Store};
 pub use wire::{Faults, Rng, Wire};
 
-use mote_link::Device;
 use mote_link::host::{Client, Clock, Options, Transport};
+use mote_link::{Device, Handler, MAX_WIRE_BYTES};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -28,7 +28,14 @@ pub struct World {
     inbox: VecDeque<u8>,
     pub disconnects: u32,
     pub restarts: u32,
+    /// The device is at work until then, and its receiver keeps what it has room for.
+    busy_until_us: u64,
+    waiting: VecDeque<Vec<u8>>,
+    pub overflows: u32,
 }
+
+/// What a receiver keeps: as many frames as the window, and two short ones.
+const RECEIVER_BYTES: usize = Store::WINDOW as usize * MAX_WIRE_BYTES + 64;
 
 impl World {
     pub fn new(seed: u64, baud: u64, latency_us: u64, faults: Faults) -> Self {
@@ -44,18 +51,34 @@ impl World {
             inbox: VecDeque::new(),
             disconnects: 0,
             restarts: 0,
+            busy_until_us: 0,
+            waiting: VecDeque::new(),
+            overflows: 0,
         }
     }
 
     /// Goes on to `until`, or to the first bytes for the host.
     fn advance(&mut self, until_us: u64) {
         while self.inbox.is_empty() {
+            let ready = (!self.waiting.is_empty()).then_some(self.busy_until_us);
             let (up, down) = (self.up.next_us(), self.down.next_us());
-            let Some(next) = up.into_iter().chain(down).min().filter(|&next| next <= until_us) else { break };
+            let Some(next) = ready.into_iter().chain(up).chain(down).min().filter(|&next| next <= until_us) else {
+                break;
+            };
             self.now_us = self.now_us.max(next);
-            if up.is_some_and(|up| up <= next) {
-                let bytes = self.up.take();
+            if ready.is_some_and(|ready| ready <= next) {
+                let bytes = self.waiting.pop_front().unwrap_or_default();
                 self.deliver(&bytes);
+            } else if up.is_some_and(|up| up <= next) {
+                let bytes = self.up.take();
+                let waiting: usize = self.waiting.iter().map(Vec::len).sum();
+                if self.now_us >= self.busy_until_us && waiting == 0 {
+                    self.deliver(&bytes);
+                } else if waiting + bytes.len() <= RECEIVER_BYTES {
+                    self.waiting.push_back(bytes);
+                } else {
+                    self.overflows += 1;
+                }
             } else {
                 self.inbox.extend(self.down.take());
             }
@@ -68,14 +91,16 @@ impl World {
     fn deliver(&mut self, bytes: &[u8]) {
         let mut out = Answers(Vec::new());
         let Ok(()) = self.device.feed(bytes, &mut self.store, &mut out);
+        self.busy_until_us = self.now_us + std::mem::take(&mut self.store.busy_us);
         for answer in out.0 {
-            self.down.send(self.now_us, &answer, &mut self.rng, &self.faults);
+            self.down.send(self.busy_until_us, &answer, &mut self.rng, &self.faults);
         }
         let power_lost = self.rng.chance(self.faults.restart);
         if power_lost || std::mem::take(&mut self.store.reboot) {
             self.restarts += 1;
             self.device = Device::new();
             self.store.lose_power();
+            self.waiting.clear();
             self.down.cut();
         }
     }

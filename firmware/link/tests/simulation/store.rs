@@ -31,6 +31,12 @@ pub struct Store {
     pub rollbacks: u32,
     pub runs: u64,
     pub reboot: bool,
+    /// Time that erasing, writing a chunk and verifying take, every 16th chunk a sector's erasing too.
+    pub erase_us: u64,
+    pub chunk_us: u64,
+    pub verify_us: u64,
+    /// Time that the last command takes.
+    pub busy_us: u64,
     log: Vec<u8>,
 }
 
@@ -88,12 +94,14 @@ impl Handler for Store {
             *slot = Slot { announced: Some(*file), ..Slot::default() };
         }
         let next = slot.bytes.len() as u32;
+        self.busy_us = self.erase_us;
         self.receiving = Some(file.slot);
         Ok(next)
     }
 
     fn write_chunk(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Refusal> {
         self.chunks += 1;
+        self.busy_us = self.chunk_us + if self.chunks % 16 == 0 { self.erase_us } else { 0 };
         let slot = self.receiving.ok_or(Refusal::NoTransfer)?;
         let slot = self.at(slot)?;
         let end = slot.bytes.len() + bytes.len();
@@ -111,6 +119,7 @@ impl Handler for Store {
     }
 
     fn verify(&mut self, slot: u8) -> Result<(), Refusal> {
+        self.busy_us = self.verify_us;
         let slot = self.at(slot)?;
         let file = slot.announced.ok_or(Refusal::SlotNotValid)?;
         if Sha256::digest(&slot.bytes)[..] == file.sha256 {
