@@ -1,5 +1,5 @@
 //! The protocol between a host and a device that runs models: what goes over a serial port, or over TCP to the serial port of
-//! an emulated board. Both sides are here: [`Device`] for firmware (no allocation, no clock, cannot panic, about 6 KB of flash
+//! an emulated board. Both sides are here: [`Device`] for firmware (no allocation, no clock, cannot panic, about 7 KB of flash
 //! and 1.1 KB of RAM), `host::Client` for hosts (feature `std`).
 //!
 //! The wire may lose, repeat, flip, reorder and invent bytes, and end at any moment. A slot never holds a damaged file for a

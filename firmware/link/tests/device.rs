@@ -344,3 +344,8 @@ proptest! {
         prop_assert!(answers == expected);
     }
 }
+
+#[test]
+fn a_device_takes_as_much_ram_as_documented() {
+    assert!(size_of::<Device>() <= 1200, "{} bytes", size_of::<Device>());
+}

@@ -101,7 +101,7 @@ impl Handler for Store {
 
     fn write_chunk(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Refusal> {
         self.chunks += 1;
-        self.busy_us = self.chunk_us + if self.chunks % 16 == 0 { self.erase_us } else { 0 };
+        self.busy_us = self.chunk_us + if self.chunks.is_multiple_of(16) { self.erase_us } else { 0 };
         let slot = self.receiving.ok_or(Refusal::NoTransfer)?;
         let slot = self.at(slot)?;
         let end = slot.bytes.len() + bytes.len();
