@@ -8,7 +8,6 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 source=${1:-${MOTE_CYCLESIM:-../../../shared/tools/cyclesim}}
-[ -f "$source/cyclesim.c" ] || source=/work/shared/tools/cyclesim
 [ -f "$source/cyclesim.c" ] || {
     echo "error: no cyclesim.c; name its folder: $0 FOLDER" >&2
     exit 2

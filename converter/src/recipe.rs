@@ -35,6 +35,9 @@ pub struct Recipe {
     pub labels_file: Option<PathBuf>,
     /// Range method, as `mote convert --method` takes it.
     pub method: Option<String>,
+    /// What the device has for the model.
+    #[serde(default)]
+    pub budget: Budget,
     /// Data that the ranges are chosen from [default: 256 samples of the training data].
     pub calibrate: Option<DataSource>,
     /// Labelled data that accuracy is measured on; none of the calibration data.
@@ -43,6 +46,18 @@ pub struct Recipe {
 
 fn none() -> String {
     "none".into()
+}
+
+/// What the model may need, as `mote convert` takes it. What needs more is not written, and the recipe fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// `--ram`: bytes for the arena, such as `"64K"`, or `"min"`.
+    pub ram: Option<String>,
+    /// `--flash`: bytes for the model file, or `"max"`.
+    pub flash: Option<String>,
+    /// `--target`: the core whose time counts.
+    pub target: Option<String>,
 }
 
 /// A data set of a recipe.

@@ -6,11 +6,15 @@
 
 #[path = "qemu/goldens.rs"]
 mod goldens;
+#[path = "qemu/packed.rs"]
+mod packed;
 #[path = "support/prune.rs"]
 mod prune;
 #[path = "qemu/sparse.rs"]
 mod sparse;
 mod support;
+#[path = "qemu/variants.rs"]
+mod variants;
 #[path = "qemu/winograd.rs"]
 mod winograd;
 

@@ -42,6 +42,28 @@ fn a_missed_figure_fails_with_1_and_is_named() {
 }
 
 #[test]
+fn a_model_beyond_its_recipes_budget_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["recipe.toml", "model.onnx", "labels.txt", "train.csv", "test.csv"] {
+        std::fs::copy(recipe("digits-cnn").join(file), folder.path().join(file)).unwrap();
+    }
+    let text = std::fs::read_to_string(folder.path().join("recipe.toml")).unwrap();
+    let with = |budget: &str| {
+        std::fs::write(folder.path().join("recipe.toml"), format!("{text}\n[budget]\n{budget}\n")).unwrap();
+        build(folder.path(), &folder.path().join("x.mote"))
+    };
+    let assert = with("ram = '2K'\nflash = '12K'").code(1);
+    let report: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    let short = report["convert"]["shortfalls"].as_array().unwrap();
+    assert_eq!(short.iter().map(|s| s["budget"].as_str().unwrap()).collect::<Vec<_>>(), ["ram", "flash"]);
+    assert!(!folder.path().join("x.mote").exists());
+    let assert = with("ram = 'some'").code(2);
+    assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("or `min`"));
+    with("ram = '4K'\nflash = '16K'\ntarget = 'cortex-m0plus'").code(0);
+    assert!(folder.path().join("x.mote").exists());
+}
+
+#[test]
 fn a_recipe_with_an_unknown_key_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let text = "name = 'x'\ncheckpoint = 'm.onnx'\nspeed = 9\ncalibrate = {path = 'a'}\nevaluate = {path = 'b'}\n";

@@ -6,7 +6,7 @@ mod prune;
 use mote::emit::{EmitOptions, Emitted, emit};
 use mote::inspect::Summary;
 use mote::plan::{Plan, PlanOptions, Ram, Target, plan_with};
-use mote::quantize::QuantGraph;
+use mote::quantize::{QuantGraph, QuantizeOptions};
 use mote::validate::Session;
 use mote_runtime::format::{Instruction, Rounding};
 use mote_runtime::{AlignedBytes, Model};
@@ -38,7 +38,7 @@ fn outputs(file: &[u8], pictures: &[Vec<Vec<f32>>]) -> Vec<Vec<Vec<f32>>> {
 #[test]
 fn pruned_layers_give_what_dense_ones_give() {
     for zero_percent in [50, 75, 90, 100] {
-        let (quant, pictures) = pruned_digits(zero_percent);
+        let (quant, pictures) = pruned_digits(zero_percent, &QuantizeOptions::default());
         for rounding in [Rounding::Single, Rounding::Tflite] {
             let (dense_plan, dense) = converted(&quant, &DENSE, rounding);
             assert_eq!(sparse_layers(&dense.bytes), 0);
@@ -58,7 +58,7 @@ fn pruned_layers_give_what_dense_ones_give() {
 #[test]
 fn layers_with_few_zeros_stay_as_they_were() {
     for zero_percent in [0, 15] {
-        let (quant, _) = pruned_digits(zero_percent);
+        let (quant, _) = pruned_digits(zero_percent, &QuantizeOptions::default());
         let [dense, sparse] = [&DENSE, &SPARSE].map(|options| converted(&quant, options, Rounding::Single));
         assert_eq!(sparse.1.bytes, dense.1.bytes, "{zero_percent} %");
     }
@@ -66,7 +66,7 @@ fn layers_with_few_zeros_stay_as_they_were() {
 
 #[test]
 fn winograds_convolution_is_chosen_only_where_it_is_faster_still() {
-    let (quant, pictures) = pruned_digits(90);
+    let (quant, pictures) = pruned_digits(90, &QuantizeOptions::default());
     let (_, smallest) = converted(&quant, &SPARSE, Rounding::Single);
     let (plan, any_flash) = converted(&quant, &PlanOptions { extra_flash: u32::MAX, ..SPARSE }, Rounding::Single);
     assert!(plan.winograd.iter().zip(&plan.sparse).all(|(winograd, sparse)| !(winograd & sparse)));
@@ -76,7 +76,7 @@ fn winograds_convolution_is_chosen_only_where_it_is_faster_still() {
 
 #[test]
 fn inspection_tells_the_share_of_zeros() {
-    let (quant, _) = pruned_digits(75);
+    let (quant, _) = pruned_digits(75, &QuantizeOptions::default());
     let (_, emitted) = converted(&quant, &SPARSE, Rounding::Single);
     let summary = Summary::from_blob(&emitted.bytes).unwrap();
     let kernels = summary.instructions.iter().map(|instruction| &instruction.kernel);

@@ -39,7 +39,7 @@ pub mod packed;
 #[cfg(feature = "std")]
 mod write;
 #[cfg(feature = "std")]
-pub use write::{Contents, SelfTestVector, WriteError, seal, with_signature, write};
+pub use write::{Contents, SelfTestVector, WriteError, seal, with_model_version, with_signature, write};
 
 /// First four bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"MOTE";

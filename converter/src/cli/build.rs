@@ -23,8 +23,8 @@ Examples:
   mote build models/mnist-cnn --data ~/mnist         data from elsewhere
   mote build models/digits-cnn --accept              these figures are the expected ones from now on
 
-Exit code 1 if accuracy is lower, or file or arena larger, than `expected.toml` beside the recipe says, or if the file
-has another SHA-256: the same version of mote writes the same bytes on every machine.")]
+Exit code 1 if accuracy is lower, or file or arena larger, than `expected.toml` beside the recipe says, if the model needs
+more than the recipe's [budget], or if the file has another SHA-256: the same version of mote writes the same bytes on every machine.")]
 pub(super) struct Args {
     /// A recipe, or the folder with its recipe.toml.
     recipe: PathBuf,
@@ -50,12 +50,15 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.mote", loaded.recipe.name)));
     let convert = convert_args(&loaded, args.data.as_deref(), &output)?;
     let converted = convert::convert(&convert, progress)?;
+    let report = Report { output: &output, converted: &converted, method: convert.method() };
+    if !converted.shortfalls.is_empty() {
+        return too_large(&args, &loaded, &report);
+    }
     let measured = figures(&converted, &output)?;
     let misses = loaded.expected.as_ref().map_or_else(Vec::new, |e| e.misses(&measured));
     // The file as a device would get it: read back, checked, run.
     let self_tests = ModelFile::open(&output)?.session.runner()?.self_test()?;
 
-    let report = Report { output: &output, converted: &converted, method: convert.method() };
     if args.json {
         let misses: Vec<_> = misses
             .iter()
@@ -82,6 +85,20 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
         return Ok(Verdict::Pass);
     }
     Ok(Verdict::of(misses.is_empty()))
+}
+
+/// What is told of a model that does not fit its budget; there is no file.
+fn too_large(args: &Args, loaded: &Loaded, report: &Report<'_>) -> anyhow::Result<Verdict> {
+    if args.json {
+        let (recipe, convert) = (&loaded.recipe.name, report.json());
+        print_json(&json!({ "schema": 1, "recipe": recipe, "convert": convert, "held": false }))?;
+    } else {
+        print(report.text())?;
+        for shortfall in &report.converted.shortfalls {
+            print(format!("\n{}", shortfall.text()))?;
+        }
+    }
+    Ok(Verdict::Fail)
 }
 
 /// The recipe as options of `mote convert`, so that there is one meaning of each.
@@ -151,6 +168,12 @@ pub(super) fn conversion(
     option("--normalize", (&recipe.normalize).into());
     if let Some(method) = &recipe.method {
         option("--method", method.into());
+    }
+    let budget = &recipe.budget;
+    for (name, value) in [("--ram", &budget.ram), ("--flash", &budget.flash), ("--target", &budget.target)] {
+        if let Some(value) = value {
+            option(name, value.into());
+        }
     }
     if let Some(file) = &recipe.labels_file {
         option("--labels-file", loaded.folder.join(file).into());

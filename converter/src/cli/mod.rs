@@ -22,6 +22,8 @@ mod diagnostics;
 mod eval;
 mod improve_args;
 mod inspect;
+mod keygen;
+mod keys;
 mod model_file;
 mod out;
 mod progress;
@@ -30,10 +32,12 @@ mod quantize;
 mod quantize_report;
 mod run;
 mod run_raw;
+mod sign;
 mod table;
 mod train;
 mod train_setup;
 mod train_steps;
+mod verify;
 mod whole_file;
 
 pub use diagnostics::{Hinted, report_error};
@@ -81,6 +85,9 @@ enum Command {
     Bench(bench::Args),
     Train(train::Args),
     Prune(prune::Args),
+    Keygen(keygen::Args),
+    Sign(sign::Args),
+    Verify(verify::Args),
     Completions(completions::Args),
 }
 
@@ -115,6 +122,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Bench(args) => bench::run(args, &progress),
         Command::Train(args) => train::run(args, &progress),
         Command::Prune(args) => prune::run(args, &progress),
+        Command::Keygen(args) => keygen::run(args),
+        Command::Sign(args) => sign::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Completions(args) => completions::run(args),
     }
 }

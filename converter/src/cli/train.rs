@@ -1,5 +1,6 @@
 //! `mote train`: a recipe from layers or a checkpoint to a trained network and its model file.
 
+use super::budget::Shortfall;
 use super::build::{calibration, conversion, must_exist};
 use super::convert;
 use super::convert_report::Report;
@@ -30,7 +31,8 @@ Examples:
 The folder of the run holds checkpoint.safetensors (replaced after every epoch, enough to go on), metrics.jsonl,
 curves.svg, and at the end weights.safetensors (a float network that every verb takes) and the .mote file. A recipe with
 [[compress]] steps leaves step-N.safetensors after each of them.
-Exit code 1 if the loss is no longer a number, or the accuracy is below the recipe's `min_accuracy`.")]
+Exit code 1 if the loss is no longer a number, the accuracy is below the recipe's `min_accuracy`, or the model needs more than
+its [budget].")]
 pub(super) struct Args {
     /// A recipe with a [train] table, or the folder with its recipe.toml.
     recipe: PathBuf,
@@ -180,6 +182,8 @@ fn finish(
         (Some(needed), None) => Some(format!("the recipe requires {needed} %, but has no labelled data to measure on")),
         _ => None,
     };
+    let shortfalls = converted.iter().flat_map(|(c, _)| &c.shortfalls).map(Shortfall::text);
+    let missed: Vec<String> = missed.into_iter().chain(shortfalls).collect();
     let report = converted.as_ref().map(|(c, method)| Report { output: &files.model, converted: c, method: *method });
     if args.json {
         print_json(&json!({
@@ -194,8 +198,8 @@ fn finish(
             "float_accuracy": accuracy,
             "int8_accuracy": stored,
             "convert": report.as_ref().map(Report::json),
-            "held": missed.is_none(),
-            "failed": missed,
+            "held": missed.is_empty(),
+            "failed": (!missed.is_empty()).then(|| missed.join("\n")),
         }))?;
     } else {
         if trained.done.len() > 1 {
@@ -214,9 +218,9 @@ fn finish(
         if let Some(report) = report {
             print(format!("\n{}", report.text()))?;
         }
-        if let Some(missed) = &missed {
+        for missed in &missed {
             print(format!("\nFAILED: {missed}"))?;
         }
     }
-    Ok(Verdict::of(missed.is_none()))
+    Ok(Verdict::of(missed.is_empty()))
 }

@@ -30,8 +30,10 @@ pub struct Cost {
     pub macs: u64,
     /// Results.
     pub outputs: u64,
-    /// Elements of transformed inputs.
+    /// Elements of transformed inputs, or of patches.
     pub transformed: u64,
+    /// Patches of more than one tap: each must be found in the input.
+    pub patches: u64,
     /// How.
     pub way: Way,
 }
@@ -58,7 +60,7 @@ impl Cost {
     /// Of a convolution over all channels of a group.
     pub fn conv2d(op: &Conv2d) -> Self {
         let per_output = [op.window.kernel_h, op.window.kernel_w, op.x_shape.c / op.groups.max(1)];
-        Self::new(op.y_shape, &per_output, Way::Im2col)
+        Self::new(op.y_shape, &per_output, Way::Im2col).with_patches(op)
     }
 
     /// Of a convolution by Winograd's F(2x2, 3x3): what is computed for tiles that stick out counts.
@@ -70,7 +72,7 @@ impl Cost {
         let out_c = op.y_shape.c.next_multiple_of(2);
         let outputs = tiles.saturating_mul(product(&[4, out_c]));
         let macs = transformed.saturating_mul(out_c.into());
-        Self { macs, outputs, transformed, way: Way::Winograd }
+        Self { macs, outputs, transformed, patches: 0, way: Way::Winograd }
     }
 
     /// Of a convolution without blocks of zero weights. The products of a block with all patches count, of pixels that there
@@ -82,7 +84,9 @@ impl Cost {
             false => (pixels.next_multiple_of(Conv2d::BLOCK.into()), Way::Sparse),
         };
         let macs = computed.saturating_mul(product(&[op.blocks, Conv2dSparse::BLOCK]));
-        Self { macs, outputs: computed.saturating_mul(op.conv.y_shape.c.into()), transformed: 0, way }
+        let outputs = computed.saturating_mul(op.conv.y_shape.c.into());
+        let cost = Self { macs, outputs, transformed: 0, patches: 0, way };
+        if op.direct { cost } else { cost.with_patches(&op.conv) }
     }
 
     /// Of a fully connected layer with the shapes of `op`.
@@ -99,15 +103,24 @@ impl Cost {
 
     fn new(y: Hwc, per_output: &[u32], way: Way) -> Self {
         let outputs = product(&[y.h, y.w, y.c]);
-        Self { macs: outputs.saturating_mul(product(per_output)), outputs, transformed: 0, way }
+        Self { macs: outputs.saturating_mul(product(per_output)), outputs, transformed: 0, patches: 0, way }
+    }
+
+    /// And what it takes to lay out the patches of each pixel and group.
+    fn with_patches(self, op: &Conv2d) -> Self {
+        let pixels = product(&[op.y_shape.h, op.y_shape.w]);
+        let taps = product(&[op.window.kernel_h, op.window.kernel_w]);
+        let patches = if op.is_pointwise() { 0 } else { pixels.saturating_mul(op.groups.into()) };
+        Self { transformed: pixels.saturating_mul(taps).saturating_mul(op.x_shape.c.into()), patches, ..self }
     }
 
     /// An estimate of the instructions that it takes, for comparing choices.
     pub fn instructions(self, target: Target) -> u64 {
-        let Rate { per_mac, per_output, per_transformed } = Rate::of(target, self.way);
+        let Rate { per_mac, per_output, per_transformed, per_patch } = Rate::of(target, self.way);
         let hundredths =
             self.macs.saturating_mul(per_mac).saturating_add(self.transformed.saturating_mul(per_transformed));
-        (hundredths / 100).saturating_add(self.outputs.saturating_mul(per_output))
+        let whole = self.outputs.saturating_mul(per_output).saturating_add(self.patches.saturating_mul(per_patch));
+        (hundredths / 100).saturating_add(whole)
     }
 }
 
@@ -115,25 +128,27 @@ fn product(sizes: &[u32]) -> u64 {
     sizes.iter().fold(1, |n: u64, &size| n.saturating_mul(size.into()))
 }
 
-/// Instructions: hundredths for each product and each transformed input, and whole ones for each result.
+/// Instructions: hundredths for each product and each transformed input, and whole ones for each result and patch.
 struct Rate {
     per_mac: u64,
     per_output: u64,
     per_transformed: u64,
+    per_patch: u64,
 }
 
 impl Rate {
     /// Fitted to what `mote bench` counts for the layers of KWS, VWW and IC (MLPerf Tiny, int8) on emulated Cortex-M4,
     /// M3 and M0+, and for those of mnist-sparse; within a quarter for layers of a thousand results and more. A host counts
-    /// as a Cortex-M3. Winograd's convolution has no kernel of its own on a Cortex-M0+, that from stored blocks none on M3
+    /// as a Cortex-M3, and there patches are part of what a result takes. Winograd's convolution has no kernel of its own on a Cortex-M0+, that from stored blocks none on M3
     /// either.
     fn of(target: Target, way: Way) -> Self {
-        let rate = |per_mac, per_output| Self { per_mac, per_output, per_transformed: 0 };
-        let winograd = |per_mac, per_output, per_transformed| Self { per_mac, per_output, per_transformed };
+        let rate = |per_mac, per_output| Self { per_mac, per_output, per_transformed: 0, per_patch: 0 };
+        let winograd = |per_mac, per_output, per_transformed| Self { per_transformed, ..rate(per_mac, per_output) };
+        let patches = |per_mac, per_output| Self { per_transformed: 175, per_patch: 170, ..rate(per_mac, per_output) };
         match (target, way) {
-            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Im2col) => rate(92, 22),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Im2col) => patches(85, 12),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Winograd) => winograd(71, 32, 131),
-            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Sparse) => rate(99, 26),
+            (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Sparse) => patches(112, 11),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::SparseDirect) => rate(300, 50),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::FullyConnected) => rate(127, 14),
             (Target::CortexM4 | Target::CortexM7 | Target::CortexM33, Way::Strips) => rate(200, 17),
@@ -169,7 +184,7 @@ mod tests {
     #[test]
     fn estimates_are_near_what_was_counted() {
         let near = |target, way, counted| {
-            near(target, Cost { macs: 82_944, outputs: 9_216, transformed: 0, way }, counted);
+            near(target, Cost { macs: 82_944, outputs: 9_216, transformed: 0, patches: 0, way }, counted);
         };
         near(Target::CortexM4, Way::Direct, 1_975_440);
         near(Target::CortexM3, Way::Direct, 1_980_640);
@@ -177,6 +192,19 @@ mod tests {
         near(Target::CortexM4, Way::Strips, 296_440);
         near(Target::CortexM3, Way::Strips, 564_840);
         near(Target::CortexM0Plus, Way::Strips, 962_160);
+    }
+
+    /// The first and second convolution of mnist-cnn, dense and from a quarter of their blocks.
+    #[test]
+    fn estimates_of_short_and_long_patches_are_near_what_was_counted() {
+        let conv1 = crate::plan::kernel::tests::conv2d_3x3([28, 28, 1], [26, 26, 32], 0);
+        let conv2 = crate::plan::kernel::tests::conv2d_3x3([13, 13, 32], [11, 11, 64], 0);
+        for (conv, blocks, dense, sparse) in [(conv1, 24, 625_480, 426_840), (conv2, 1140, 2_059_240, 768_000)] {
+            near(Target::CortexM4, Cost::conv2d(&conv), dense);
+            let stored = Conv2dSparse { conv, blocks, counts: 0, deltas: 0, direct: false };
+            near(Target::CortexM4, Cost::conv2d_sparse(&stored), sparse);
+            assert!(super::super::sparse::Gain::of(&stored, Target::CortexM4).unwrap().is_worth_it);
+        }
     }
 
     /// The second and third convolution and the first fully connected layer of mnist-sparse, dense and from stored blocks.

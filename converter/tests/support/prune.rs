@@ -7,18 +7,18 @@ use mote::passes;
 use mote::quantize::{self, CalibrateOptions, QuantGraph, QuantizeOptions};
 use std::path::Path;
 
-/// `digits-cnn` in int8, of whose blocks of weights `zero_percent` of a hundred are zero, and pictures for it.
-pub fn pruned_digits(zero_percent: usize) -> (QuantGraph, Vec<Vec<Vec<f32>>>) {
+/// `digits-cnn` quantized with `options`, of whose blocks of weights `zero_percent` of a hundred are zero, and pictures for it.
+pub fn pruned_digits(zero_percent: usize, options: &QuantizeOptions) -> (QuantGraph, Vec<Vec<Vec<f32>>>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits-cnn");
     let source = std::fs::read(folder.join("model.onnx")).unwrap();
     let mut graph = import::import(&source, &ImportOptions::default()).unwrap().network.into_float();
     passes::run_default(&mut graph).unwrap();
     prune_blocks(&mut graph, zero_percent);
-    let options = LoadOptions { limit: Some(16), ..LoadOptions::default() };
-    let pictures = data::load(&folder.join("test.csv"), &InputSpec::of_graph(&graph), &options).unwrap();
+    let load = LoadOptions { limit: Some(16), ..LoadOptions::default() };
+    let pictures = data::load(&folder.join("test.csv"), &InputSpec::of_graph(&graph), &load).unwrap();
     let samples = mote::stored_samples(&graph, &pictures).unwrap();
     let ranges = quantize::calibrate(&graph, &samples, &CalibrateOptions::default(), &mut |_| ()).unwrap();
-    (quantize::quantize(&graph, &ranges, &QuantizeOptions::default()).unwrap(), pictures.samples)
+    (quantize::quantize(&graph, &ranges, options).unwrap(), pictures.samples)
 }
 
 /// Sets to zero, in every convolution with one group and every fully connected layer, the blocks of four weights that

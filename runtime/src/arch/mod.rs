@@ -94,7 +94,7 @@ pub(crate) struct Term {
     pub scale: Multiplier,
 }
 
-/// Rows of an input that go to a patch, row by row.
+/// Rows of an input that go to a patch, row by row; and those of the pixels next to it, to the slots that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rect {
     /// Where the first row starts in the input, and how far rows are apart.
@@ -106,6 +106,9 @@ pub(crate) struct Rect {
     pub rows: usize,
     /// Elements of a row.
     pub len: usize,
+    /// Pixels, 1 or more, and how far their rows are apart in the input.
+    pub pixels: usize,
+    pub pixel_pitch: usize,
 }
 
 /// The elements of one channel that a pooling window covers.

@@ -45,15 +45,20 @@ pub(crate) fn add_tflite(addition: &Addition, a: &[i8], b: &[i8], y: &mut [i8]) 
     }
 }
 
-/// Writes `x - x_zero_point` of rows of `x` as elements of the patch in `slot`; those around them are 0.
+/// Writes `x - x_zero_point` of rows of `x` as elements of the patches in `slot` and those behind it; elements around them
+/// stay what they are.
 #[cfg_attr(any(kernel_arm_dsp, kernel_thumb), inline(never))]
 #[cfg_attr(not(any(kernel_arm_dsp, kernel_thumb)), inline)]
 pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect, x_zero_point: i8) {
-    let (mut at, mut k) = (rect.x, rect.k);
-    for _ in 0..rect.rows {
-        let Some(row) = x.get(at..).and_then(|x| x.get(..rect.len)) else { return };
-        widen_patch(patches, slot, k, row, x_zero_point);
-        (at, k) = (at.wrapping_add(rect.x_pitch), k.wrapping_add(rect.k_pitch));
+    let mut first = rect.x;
+    for pixel in 0..rect.pixels {
+        let (mut at, mut k) = (first, rect.k);
+        for _ in 0..rect.rows {
+            let Some(row) = x.get(at..).and_then(|x| x.get(..rect.len)) else { return };
+            widen_patch(patches, slot.wrapping_add(pixel), k, row, x_zero_point);
+            (at, k) = (at.wrapping_add(rect.x_pitch), k.wrapping_add(rect.k_pitch));
+        }
+        first = first.wrapping_add(rect.pixel_pitch);
     }
 }
 
@@ -287,19 +292,18 @@ mod tests {
         for (rows, len, k, k_pitch) in
             [(3, 8, 0, 8), (3, 9, 0, 9), (2, 9, 9, 9), (2, 6, 3, 9), (1, 1, 26, 9), (3, 60, 60, 60)]
         {
-            let rect = Rect { x: 7, x_pitch: 70, k, k_pitch, rows, len };
-            let mut expected = vec![0; 8 * 64];
-            for row in 0..rows {
-                portable_patch(&mut expected, k + row * k_pitch, &x[7 + row * 70..][..len]);
+            for (slot, pixels) in [(1, 1), (0, 4), (2, 2)] {
+                let rect = Rect { x: 7, x_pitch: 70, k, k_pitch, rows, len, pixels, pixel_pitch: 5 };
+                let mut expected = vec![0; 8 * 64];
+                for (pixel, row) in (0..pixels).flat_map(|pixel| (0..rows).map(move |row| (pixel, row))) {
+                    let x = &x[7 + pixel * 5 + row * 70..][..len];
+                    widen_patch(&mut expected, slot + pixel, k + row * k_pitch, x, -7);
+                }
+                let mut patches = vec![0; expected.len()];
+                crate::arch::widen_rows(&mut patches, slot, &x, rect, -7);
+                assert_eq!(patches, expected, "{rect:?}");
             }
-            let mut patches = vec![0; expected.len()];
-            crate::arch::widen_rows(&mut patches, 1, &x, rect, -7);
-            assert_eq!(patches, expected, "{rect:?}");
         }
-    }
-
-    fn portable_patch(patches: &mut [u32], k: usize, x: &[i8]) {
-        widen_patch(patches, 1, k, x, -7);
     }
 
     #[test]

@@ -127,6 +127,22 @@ pub fn with_signature(file: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Result<
     Ok(signed)
 }
 
+/// `file` as release `model_version` of its model, without the signature that it may have: that was for another version.
+///
+/// # Errors
+/// If `file` has no valid header.
+pub fn with_model_version(file: &[u8], model_version: u32) -> Result<Vec<u8>, crate::LoadError> {
+    let header = Header::read(file)?;
+    let (header, payload) = file[..header.total_bytes as usize].split_at(header.section(Section::Program).start);
+    let mut unsigned = [&header[..HEADER_BYTES], payload].concat();
+    let total = unsigned.len() as u32;
+    put(&mut unsigned, 6, &(HEADER_BYTES as u16).to_le_bytes());
+    put(&mut unsigned, 8, &total.to_le_bytes());
+    put(&mut unsigned, 32, &model_version.to_le_bytes());
+    seal(&mut unsigned);
+    Ok(unsigned)
+}
+
 /// Recomputes both checksums of a file that was edited. Leaves anything whose header is not valid as it is.
 pub fn seal(file: &mut [u8]) {
     let Ok(header) = Header::read(file) else { return };

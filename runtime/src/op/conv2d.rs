@@ -2,7 +2,7 @@ use super::scales::Scales;
 use super::split::Split;
 use super::window::Runs;
 use super::{Limits, Memory, product};
-use crate::arch::{self, Block, Channel, SLOTS};
+use crate::arch::{self, Block, Channel, Rect, SLOTS};
 use crate::error::Fault;
 use crate::format::instruction::{Conv2d, RowOrder};
 use crate::format::overlap::Distances;
@@ -90,19 +90,39 @@ pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32],
     let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;
     let (mut row, mut column) = (first / y_w, first % y_w);
     let mut row_taps = rows.taps(row);
-    for slot in 0..count as usize {
-        let runs = Runs::new(&op.window, op.x_shape, group_c, row_taps, columns.taps(column));
-        if runs.elements() != taps.wrapping_mul(group_c) {
+    let pixel_pitch = op.window.stride_w.wrapping_mul(op.x_shape.c) as usize;
+    let (mut slot, count) = (0, count as usize);
+    while slot < count {
+        let column_taps = columns.taps(column);
+        let mut runs = Runs::new(&op.window, op.x_shape, group_c, row_taps, column_taps);
+        let is_whole = runs.elements() == taps.wrapping_mul(group_c);
+        if !is_whole {
             arch::clear_patch(patches, slot);
         }
-        match runs.rect() {
-            Some(rect) => arch::widen_rows(patches, slot, x, rect, op.x_zero_point),
-            None => runs.for_each(|x_at, w_at| {
-                arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
-                Some(())
-            })?,
+        // Pixels of this row that meet the whole kernel. Others come one by one, as kernels write slots in order, and clearing is
+        // writing.
+        let first = slot;
+        loop {
+            (slot, column) = (slot.wrapping_add(1), column.wrapping_add(1));
+            if !is_whole || slot >= count || column >= y_w.get() || !columns.is_whole(column) {
+                break;
+            }
         }
-        column = column.wrapping_add(1);
+        match runs.rect() {
+            Some(rect) => {
+                let pixels = slot.wrapping_sub(first);
+                arch::widen_rows(patches, first, x, Rect { pixels, pixel_pitch, ..rect }, op.x_zero_point);
+            }
+            None => {
+                for slot in first..slot {
+                    runs.for_each(|x_at, w_at| {
+                        arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
+                        Some(())
+                    })?;
+                    runs.move_by(pixel_pitch);
+                }
+            }
+        }
         if column == y_w.get() {
             (row, column) = (row.wrapping_add(1), 0);
             row_taps = rows.taps(row);
@@ -112,7 +132,7 @@ pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32],
 }
 
 /// Channels whose form for kernels is held on the stack at a time.
-const CHANNELS: usize = 16;
+const CHANNELS: usize = 64;
 
 /// The filters of a layer, some of whose channels are ready.
 struct Filters<'a> {

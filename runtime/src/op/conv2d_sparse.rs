@@ -73,7 +73,7 @@ enum Input<'a> {
 }
 
 /// Channels whose form for kernels is held on the stack at a time.
-const CHANNELS: usize = 32;
+const CHANNELS: usize = 64;
 
 /// The filters of a layer, some of whose channels are ready.
 struct Layer<'a> {

@@ -68,7 +68,7 @@ pub(crate) fn conv2d_winograd<O: Ops>(
 }
 
 /// Channels whose form for kernels is held on the stack at a time; a multiple of 2.
-const CHANNELS: usize = 16;
+const CHANNELS: usize = 64;
 
 /// Where the outputs of a group of tiles go.
 struct Output<'a> {

@@ -41,6 +41,14 @@ impl Axis {
         Taps { start: start as usize, first: first as usize, count: count as usize }
     }
 
+    /// True if no tap of window `index` is padding.
+    #[inline]
+    pub fn is_whole(&self, index: u32) -> bool {
+        let origin = (index as i32).wrapping_mul(self.stride).wrapping_sub(self.pad);
+        let last = self.kernel.wrapping_sub(1).wrapping_mul(self.dilation.get() as i32);
+        origin >= 0 && origin.wrapping_add(last) < self.size
+    }
+
     /// As [`taps`](Self::taps), where a call costs little beside what follows.
     #[inline(never)]
     pub fn taps_called(&self, index: u32) -> Taps {
@@ -169,12 +177,19 @@ impl Runs {
         }
     }
 
-    /// All runs, where a row of the kernel is one.
+    /// The same runs of a window `elements` further on in the input.
+    #[inline]
+    pub fn move_by(&mut self, elements: usize) {
+        let [first, ..] = &mut self.x;
+        *first = first.wrapping_add(elements);
+    }
+
+    /// All runs of one pixel, where a row of the kernel is one.
     pub fn rect(&self) -> Option<Rect> {
         let one_a_row = self.per_row == 1 && self.rows > 0;
         let [x, x_pitch, _] = self.x;
         let [k, k_pitch, _] = self.w;
-        one_a_row.then_some(Rect { x, x_pitch, k, k_pitch, rows: self.rows, len: self.len })
+        one_a_row.then_some(Rect { x, x_pitch, k, k_pitch, rows: self.rows, len: self.len, pixels: 1, pixel_pitch: 0 })
     }
 
     /// Elements of all runs together.

@@ -187,8 +187,7 @@ unsafe extern "C" fn convolve(arguments: &Arguments) -> *const [i8; 4] {
         // The loop is entered so that the rest of a division by 4 blocks comes first.
         "rsb r3, r7, #0",
         "and r3, r3, #3",
-        "add r7, r7, #3",
-        "lsr r7, r7, #2",
+        "add r7, r7, r3",
         "tbb [pc, r3]",
         "12:",
         ".byte (21f - 12b) / 2",
@@ -203,7 +202,7 @@ unsafe extern "C" fn convolve(arguments: &Arguments) -> *const [i8; 4] {
         block!(),
         "24:",
         block!(),
-        "subs r7, r7, #1",
+        "subs r7, r7, #4",
         "bne 21b",
         "25:",
         "ldrd r0, r12, [sp, #16]",

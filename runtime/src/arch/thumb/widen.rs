@@ -5,25 +5,29 @@ use super::{is_loadable, isa};
 
 /// See [`portable::widen_patch`]. Slots are written in order: see [`isa`].
 pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], x_zero_point: i8) {
-    let rect = Rect { x: 0, x_pitch: 0, k, k_pitch: 0, rows: 1, len: x.len() };
+    let rect = Rect { x: 0, x_pitch: 0, k, k_pitch: 0, rows: 1, len: x.len(), pixels: 1, pixel_pitch: 0 };
     widen_rows(patches, slot, x, rect, x_zero_point);
 }
 
 /// See [`portable::widen_rows`]. Slots are written in order: see [`isa`].
 #[inline(never)]
 pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect, x_zero_point: i8) {
-    let widen = isa::Widen::new(slot, x_zero_point);
-    let (mut at, mut k) = (rect.x, rect.k);
-    for _ in 0..rect.rows {
-        let Some(row) = x.get(at..).and_then(|x| x.get(..rect.len)) else { return };
-        // Elements take two words of all slots together, so neither product leaves 32 bits.
-        let end = k.saturating_add(row.len());
-        if slot >= SLOTS || row.is_empty() || end > patches.len() / 2 {
-            return;
+    let mut first = rect.x;
+    for slot in slot..slot.saturating_add(rect.pixels) {
+        let widen = isa::Widen::new(slot, x_zero_point);
+        let (mut at, mut k) = (first, rect.k);
+        for _ in 0..rect.rows {
+            let Some(row) = x.get(at..).and_then(|x| x.get(..rect.len)) else { return };
+            // Elements take two words of all slots together, so neither product leaves 32 bits.
+            let end = k.saturating_add(row.len());
+            if slot >= SLOTS || row.is_empty() || end > patches.len() / 2 {
+                return;
+            }
+            // SAFETY: elements from `k` to `end` of all slots are inside of `patches`, and there is at least one.
+            unsafe { widen.run(patches.as_mut_ptr().wrapping_add(k.wrapping_mul(2)), row) };
+            (at, k) = (at.wrapping_add(rect.x_pitch), k.wrapping_add(rect.k_pitch));
         }
-        // SAFETY: elements from `k` to `end` of all slots are inside of `patches`, and there is at least one.
-        unsafe { widen.run(patches.as_mut_ptr().wrapping_add(k.wrapping_mul(2)), row) };
-        (at, k) = (at.wrapping_add(rect.x_pitch), k.wrapping_add(rect.k_pitch));
+        first = first.wrapping_add(rect.pixel_pitch);
     }
 }
 

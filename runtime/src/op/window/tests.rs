@@ -38,9 +38,11 @@ proptest! {
     fn taps_are_those_inside_the_input(
         size in 1u32..12, kernel in 1u32..6, stride in 1u32..4, dilation in 1u32..5, pad in 0u32..9, index in 0u32..12,
     ) {
-        let taps = axis(size, kernel, stride, dilation, pad).taps(index);
+        let axis = axis(size, kernel, stride, dilation, pad);
+        let taps = axis.taps(index);
         let expected = literal(size, kernel, stride, dilation, pad, index);
         prop_assert_eq!(taps.count, expected.len());
+        prop_assert_eq!(axis.is_whole(index), taps.count == kernel as usize);
         for (i, &(k, at)) in expected.iter().enumerate() {
             prop_assert_eq!(taps.first + i, k);
             prop_assert_eq!(taps.start + i * dilation as usize, at);
