@@ -1,7 +1,7 @@
 //! How messages are written: postcard's format, without `serde`.
 //!
-//! The encoding is postcard's to the byte, and tests hold this file to it. Derived code takes 11 KB of a device's flash and
-//! links a panic; this is a third of that, and none. A message is the fields of a struct one after the other; of an enum, the number
+//! The encoding is postcard's to the byte, and tests hold this file to it. With `serde`'s derived code the device's side took 3 KB
+//! more flash (10.5 KB on a Cortex-M0+), and postcard linked a panic. A message is the fields of a struct one after the other; of an enum, the number
 //! of the variant and its fields. Integers of more than a byte are varints: seven bits in a byte, the lowest first. Slices
 //! and strings have their length in front.
 
