@@ -8,6 +8,7 @@ use std::time::Duration;
 mod support;
 
 use support::data_root;
+use support::killed::{same_bytes, train_with_kills};
 
 fn models(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name)
@@ -132,41 +133,11 @@ path = 'test.csv'
     assert!(zeros(2) > 0.45 && zeros(3) >= zeros(2), "{steps:?}");
     assert!(percent(&report, "int8_accuracy") > 80.0);
 
-    let mut kills = 0;
-    loop {
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mote"))
-            .args(["train", "--resume", "--data"])
-            .arg(models("digits-cnn"))
-            .arg("--out")
-            .arg(&killed)
-            .arg(&recipe)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = || std::fs::read_to_string(killed.join("metrics.jsonl")).map_or(0, |t| t.lines().count());
-        let before = lines();
-        let ended = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                assert!(status.success());
-                break true;
-            }
-            if kills < 5 && lines() > before {
-                break false;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        if ended {
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
+    let data = models("digits-cnn");
+    let kills = train_with_kills(&recipe, &killed, &["--data".as_ref(), data.as_ref()], 5, |_| 1);
     assert!(kills > 1, "the run was over before it could be killed");
-    for file in ["weights.safetensors", "metrics.jsonl", "curves.svg", "steps.mote", "step-3.safetensors"] {
-        let [a, b] = [&whole, &killed].map(|run| std::fs::read(run.join(file)).unwrap());
-        assert!(a == b, "{file} differs after {kills} kills");
-    }
+    let files = ["weights.safetensors", "metrics.jsonl", "curves.svg", "steps.mote", "step-3.safetensors"];
+    same_bytes(&whole, &killed, &files);
 }
 
 #[test]

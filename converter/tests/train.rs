@@ -1,8 +1,11 @@
 //! `mote train` from recipe to model file, through interruptions and errors.
 
+mod support;
+
 use assert_cmd::Command;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use support::killed::{same_bytes, train_with_kills};
 
 fn models(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name)
@@ -97,40 +100,11 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     let recipe = write_recipe(folder.path(), "epochs = 12\nbatch = 4\naugment = { noise = 0.05 }");
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     mote(&[], &recipe, &whole).assert().success();
-    let mut kills = 0;
     // Killed after an epoch or more, inside of one, until it ends by itself.
-    loop {
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mote"))
-            .args(["train", "--resume", "--out"])
-            .arg(&killed)
-            .arg(&recipe)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = || std::fs::read_to_string(killed.join("metrics.jsonl")).map_or(0, |t| t.lines().count());
-        let before = lines();
-        let ended = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                assert!(status.success());
-                break true;
-            }
-            if kills < 3 && lines() > before + kills {
-                break false;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        if ended {
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
+    let kills = train_with_kills(&recipe, &killed, &[], 3, |kills| kills + 1);
     assert!(kills > 0, "the run was over before it could be killed");
-    for file in ["weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "curves.svg", "small.mote"] {
-        let [a, b] = [&whole, &killed].map(|run| std::fs::read(run.join(file)).unwrap());
-        assert!(a == b, "{file} differs after {kills} kills");
-    }
+    let files = ["weights.safetensors", "checkpoint.safetensors", "metrics.jsonl", "curves.svg", "small.mote"];
+    same_bytes(&whole, &killed, &files);
     // Without being told what to do with it, an earlier run is left alone.
     let text = error(&mut mote(&[], &recipe, &whole), 2);
     assert!(text.contains("--resume") && text.contains("--fresh"), "{text}");

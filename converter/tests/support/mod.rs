@@ -1,5 +1,7 @@
 //! Where the shared test material is, and what happens when it is not there.
 
+#[allow(dead_code, reason = "not every test kills")]
+pub mod killed;
 #[allow(dead_code, reason = "not every test damages files")]
 pub mod mutate;
 #[allow(dead_code, reason = "not every test reads arrays")]
