@@ -250,7 +250,7 @@ fn what_is_not_reached_is_said_and_the_most_accurate_file_is_written() {
     std::fs::write(path("pale.csv"), train.lines().take(60).map(pale).collect::<String>()).unwrap();
     let (calibration, test, out) = (path("pale.csv"), digits("test.csv").display().to_string(), path("net.mote"));
     let data = ["--scale", "1/16", "--calibrate", &calibration, "--evaluate", &test, "--eval-limit", "100", "-o", &out];
-    let search = [&data[..], &["--auto", "--max-drop", "0.1", "--adaround", "2", "--int16-below", "1"]].concat();
+    let search = [&data[..], &["--auto", "--max-drop", "0.1", "--adaround", "2", "--int16-below", "60"]].concat();
     let text = String::from_utf8(mote(&search).code(1).get_output().stdout.clone()).unwrap();
     assert!(
         text.contains("FAILED: ") && text.contains("0.1 are allowed. The most accurate file is that of "),
@@ -261,7 +261,7 @@ fn what_is_not_reached_is_said_and_the_most_accurate_file_is_written() {
     let drop = |step: &serde_json::Value| step["drop_points"].as_f64().unwrap();
     let names: Vec<&str> = steps.iter().map(|step| step["technique"].as_str().unwrap()).collect();
     println!("{}", names.iter().zip(steps).map(|(n, s)| format!("{n} {:.1}", drop(s))).collect::<Vec<_>>().join(", "));
-    assert!(["ranges", "equalize", "adaround", "int16"].iter().all(|name| names.contains(name)), "{names:?}");
+    assert!(["ranges", "equalize", "adaround", "int16", "float"].iter().all(|name| names.contains(name)), "{names:?}");
     let chosen = &steps[found["chosen"].as_u64().unwrap() as usize];
     assert!(found["held"] == false && drop(chosen) > 0.1 && steps.iter().all(|step| drop(step) >= drop(chosen)));
     let bytes = std::fs::read(&out).unwrap();
