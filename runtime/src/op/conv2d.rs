@@ -89,11 +89,11 @@ pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32],
     let y_w = NonZeroU32::new(op.y_shape.w)?;
     let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;
     let (mut row, mut column) = (first / y_w, first % y_w);
-    let mut row_taps = rows.taps(row);
+    let mut row_taps = rows.taps_called(row);
     let pixel_pitch = op.window.stride_w.wrapping_mul(op.x_shape.c) as usize;
     let (mut slot, count) = (0, count as usize);
     while slot < count {
-        let column_taps = columns.taps(column);
+        let column_taps = columns.taps_called(column);
         let mut runs = Runs::new(&op.window, op.x_shape, group_c, row_taps, column_taps);
         let is_whole = runs.elements() == taps.wrapping_mul(group_c);
         if !is_whole {
@@ -125,7 +125,7 @@ pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32],
         }
         if column == y_w.get() {
             (row, column) = (row.wrapping_add(1), 0);
-            row_taps = rows.taps(row);
+            row_taps = rows.taps_called(row);
         }
     }
     Some(())
@@ -146,7 +146,7 @@ struct Filters<'a> {
 
 impl<'a> Filters<'a> {
     fn new(weights: &'a [i8], row_bytes: usize, scales: &'a Scales<'a>) -> Self {
-        Self { weights, row_bytes, scales, channels: [Channel::default(); CHANNELS], ready: 0..0 }
+        Self { weights, row_bytes, scales, channels: core::array::from_fn(|_| Channel::default()), ready: 0..0 }
     }
 
     /// Computes `channels` of `count` pixels, which are `y_stride` bytes apart in `y`.
@@ -188,7 +188,8 @@ impl<'a> Filters<'a> {
                     let mut at = 0usize;
                     for outputs in outputs.as_chunks::<CHANNELS>().0.iter().take(count) {
                         let outputs = outputs.get(..block.channels.len())?;
-                        y.get_mut(at..)?.get_mut(..outputs.len())?.copy_from_slice(outputs);
+                        let y = y.get_mut(at..)?.get_mut(..outputs.len())?;
+                        y.iter_mut().zip(outputs).for_each(|(y, &output)| *y = output);
                         at = at.wrapping_add(y_stride);
                     }
                 }

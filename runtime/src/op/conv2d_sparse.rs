@@ -96,7 +96,7 @@ impl<'a> Layer<'a> {
             scales,
             out_c: op.y_shape.c as usize,
             any,
-            channels: [Channel::default(); CHANNELS],
+            channels: core::array::from_fn(|_| Channel::default()),
             ready: 0..0,
         }
     }

@@ -43,7 +43,8 @@ pub(crate) fn conv2d_winograd<O: Ops>(
     let pixel = y_shape.c as usize;
     let row_bytes = pixel.wrapping_mul(y_shape.w as usize);
     let tile_rows = y_shape.h.div_ceil(2);
-    let mut filters = Filters { in_c, weights, scales, prepared: [Channel::default(); CHANNELS], ready: 0..0 };
+    let mut filters =
+        Filters { in_c, weights, scales, prepared: core::array::from_fn(|_| Channel::default()), ready: 0..0 };
     for step in 0..tile_rows {
         let row = match op.order {
             RowOrder::TopDown => step,

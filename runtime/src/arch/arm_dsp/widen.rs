@@ -10,7 +10,7 @@ pub(super) fn less(x_zero_point: i8) -> u32 {
     half | half << 16
 }
 
-/// See [`portable::widen_patch`]. 13 instructions for 8 elements.
+/// See [`portable::widen_patch`].
 #[inline(never)]
 pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], x_zero_point: i8) {
     let first = k.wrapping_mul(2);
@@ -20,38 +20,63 @@ pub(crate) fn widen_patch(patches: &mut [u32], slot: usize, k: usize, x: &[i8], 
     }
     let to = patches.as_mut_ptr().wrapping_add(first).wrapping_add(slot);
     if words > 0 {
-        // SAFETY: reads `words` words from `x`, at any address, as LDR may on these cores; writes two words of each of
-        // as many groups of eight, which the comparison above has shown to be in `patches`.
-        unsafe {
-            asm!(
-                "tst {n}, #1",
-                "beq 22f",
-                "21:",
-                "ldr {x}, [{from}], #4",
-                "sxtab16 {a}, {less}, {x}",
-                "sxtab16 {b}, {less}, {x}, ror #8",
-                "str {a}, [{to}], #16",
-                "str {b}, [{to}], #16",
-                "subs {n}, {n}, #1",
-                "beq 23f",
-                "22:",
-                "ldr {x}, [{from}], #4",
-                "sxtab16 {a}, {less}, {x}",
-                "sxtab16 {b}, {less}, {x}, ror #8",
-                "str {a}, [{to}], #16",
-                "str {b}, [{to}], #16",
-                "sub {n}, {n}, #1",
-                "b 21b",
-                "23:",
-                n = inout(reg) words => _, from = inout(reg) x.as_ptr() => _, to = inout(reg) to => _,
-                less = in(reg) less(x_zero_point), x = out(reg) _, a = out(reg) _, b = out(reg) _,
-                options(nostack),
-            );
-        }
+        // SAFETY: reads `words` words from `x`; writes two words of each of as many groups of eight, which the comparison above
+        // has shown to be in `patches`.
+        unsafe { widen(to, x.as_ptr(), &Rows { count: 1, words, x_gap: 0, k_gap: 0 }, less(x_zero_point)) };
     }
     let done = words.wrapping_mul(4);
     if let Some(tail) = x.get(done..).filter(|tail| !tail.is_empty()) {
         portable::widen_patch(patches, slot, k.wrapping_add(done), tail, x_zero_point);
+    }
+}
+
+/// Rows of bytes: how many, whole words of each, and the bytes between them, where they are read and where they are written.
+pub(super) struct Rows {
+    pub count: usize,
+    pub words: usize,
+    pub x_gap: usize,
+    pub k_gap: usize,
+}
+
+/// Widens rows, one word of one at least, to the patch at `to`. 13 instructions for 8 elements.
+///
+/// # Safety
+/// The rows can be read, and eight words for each word written, from `to` on, but for the last seven.
+#[inline(never)]
+pub(super) unsafe fn widen(to: *mut u32, from: *const i8, rows: &Rows, less: u32) {
+    // SAFETY: LDR takes any address on these cores; the rest is the caller's promise.
+    unsafe {
+        asm!(
+            "20:",
+            "movs {n}, {words}",
+            "tst {n}, #1",
+            "beq 22f",
+            "21:",
+            "ldr {x}, [{from}], #4",
+            "sxtab16 {a}, {less}, {x}",
+            "sxtab16 {x}, {less}, {x}, ror #8",
+            "str {a}, [{to}], #16",
+            "str {x}, [{to}], #16",
+            "subs {n}, {n}, #1",
+            "beq 23f",
+            "22:",
+            "ldr {x}, [{from}], #4",
+            "sxtab16 {a}, {less}, {x}",
+            "sxtab16 {x}, {less}, {x}, ror #8",
+            "str {a}, [{to}], #16",
+            "str {x}, [{to}], #16",
+            "sub {n}, {n}, #1",
+            "b 21b",
+            "23:",
+            "add {from}, {from}, {x_gap}",
+            "add {to}, {to}, {k_gap}, lsl #3",
+            "subs {rows}, {rows}, #1",
+            "bne 20b",
+            rows = inout(reg) rows.count => _, from = inout(reg) from => _, to = inout(reg) to => _,
+            words = in(reg) rows.words, x_gap = in(reg) rows.x_gap, k_gap = in(reg) rows.k_gap, less = in(reg) less,
+            n = out(reg) _, x = out(reg) _, a = out(reg) _,
+            options(nostack),
+        );
     }
 }
 

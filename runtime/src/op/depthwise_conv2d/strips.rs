@@ -84,7 +84,8 @@ fn place_taps(op: &DepthwiseConv2d, layout: &StripLayout, memory: &mut Split<'_>
             }
         }
     }
-    again.copy_from_slice(once.get(..again.len())?);
+    // Few words: `memcpy` is 0.9 KB of flash.
+    again.iter_mut().zip(once).for_each(|(again, once)| *again = *once);
     Some(())
 }
 
