@@ -1,0 +1,155 @@
+//! The service itself, and what happens when a device starts.
+
+use super::board::ServiceBoard;
+use super::loaded::Loaded;
+use super::log::Log;
+use super::refusal::{Doing, refusal};
+use super::times::Times;
+use core::marker::PhantomData;
+use mote_link::Refusal;
+use mote_runtime::{Engine, Model, Ops};
+use mote_store::{Error, Key, Layout, Mapped, Policy, Slot, Store};
+
+/// How often a start boots: a trial that fails with a flash that cannot even note that is not run for ever.
+const BOOTS: usize = 4;
+
+/// Where models are and which are accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Config<'d> {
+    /// Of the flash.
+    pub layout: Layout,
+    /// Of those who may sign.
+    pub keys: &'d [Key],
+    /// What is accepted. Its `arena_bytes` should be the length of [`Work::arena`].
+    pub policy: Policy,
+}
+
+/// The memory that a board gives to the service.
+#[derive(Debug)]
+pub struct Work<'d> {
+    /// For the engine; as large as the board can spare. Starts at a multiple of 16.
+    pub arena: &'d mut [u8],
+    /// For times of instructions: `(runs + 1) * instructions` words.
+    pub times: &'d mut [u32],
+}
+
+/// What a board does when a host asks. See the [module](super).
+#[derive(Debug)]
+pub struct Service<'d, B, F, O> {
+    pub(super) board: B,
+    pub(super) store: Store<'d, F>,
+    pub(super) keys: &'d [Key],
+    pub(super) arena: &'d mut [u8],
+    pub(super) times: Times<'d>,
+    /// What runs, or why nothing does.
+    pub(super) loaded: Result<Loaded, Refusal>,
+    pub(super) log: Log,
+    pub(super) reboot: bool,
+    ops: PhantomData<fn() -> O>,
+}
+
+impl<'d, B: ServiceBoard, F: Mapped, O: Ops> Service<'d, B, F, O> {
+    /// Opens the store, decides what runs, and tries out what is on trial. Without a model that may run, the service still
+    /// starts: a host can send one.
+    ///
+    /// # Errors
+    /// [`Error::Layout`], [`Error::Flash`]: the store cannot be opened.
+    pub fn start(board: B, flash: F, config: Config<'d>, work: Work<'d>) -> Result<Self, Error> {
+        let Config { layout, keys, policy } = config;
+        let store = Store::open(flash, layout, keys, policy)?;
+        let Work { arena, times } = work;
+        let mut service = Self {
+            board,
+            store,
+            keys,
+            arena,
+            times: Times::new(times),
+            loaded: Err(Refusal::NoModel),
+            log: Log::new(),
+            reboot: false,
+            ops: PhantomData,
+        };
+        service.boot();
+        Ok(service)
+    }
+
+    /// True once the host has asked for a restart. The answer is on its way.
+    pub fn reboot_wanted(&self) -> bool {
+        self.reboot
+    }
+
+    /// The store, to look at.
+    pub fn store(&self) -> &Store<'d, F> {
+        &self.store
+    }
+
+    /// The model that runs, ready for the board's own inputs. What the host has put into inputs, or not yet read from
+    /// outputs, is gone.
+    ///
+    /// # Errors
+    /// [`Refusal::NoModel`]; [`Refusal::Load`], [`Refusal::Engine`] if its file is damaged by now or the arena does not do.
+    pub fn engine(&mut self) -> Result<Engine<'_, '_, O>, Refusal> {
+        let loaded = self.loaded.as_mut().map_err(|refusal| *refusal)?;
+        loaded.forget();
+        engine(&self.store, loaded.slot, self.arena)
+    }
+
+    /// Ends the service; gives board and flash back.
+    pub fn stop(self) -> (B, F) {
+        (self.board, self.store.close())
+    }
+
+    fn boot(&mut self) {
+        for _ in 0..BOOTS {
+            let boot = match self.store.boot::<O>() {
+                Ok(boot) => boot,
+                Err(error) => {
+                    let _ = self.noted::<()>(Doing::Boot, Err(error));
+                    return;
+                }
+            };
+            self.log.line(if boot.trial { "trial" } else { "boot" }, &[boot.slot as u32, boot.info.version]);
+            if boot.trial {
+                match self.store.try_out::<O>(self.arena) {
+                    Ok(vectors) => self.log.line("confirmed", &[vectors]),
+                    Err(error) => {
+                        self.log.line("trial failed", &error.numbers());
+                        continue;
+                    }
+                }
+            }
+            self.loaded = load::<_, O>(&self.store, boot.slot, self.arena);
+            return;
+        }
+    }
+
+    /// Logs an error of the store and makes a refusal of it.
+    pub(super) fn noted<T>(&mut self, doing: Doing, result: Result<T, Error>) -> Result<T, Refusal> {
+        result.map_err(|error| {
+            self.log.line(doing.name(), &error.numbers());
+            refusal(error, doing)
+        })
+    }
+}
+
+fn load<F: Mapped, O: Ops>(store: &Store<'_, F>, slot: Slot, arena: &mut [u8]) -> Result<Loaded, Refusal> {
+    let engine = engine::<F, O>(store, slot, arena)?;
+    Ok(Loaded::new(slot, engine.model()))
+}
+
+/// The model in `slot`, checked.
+#[inline(never)]
+pub(super) fn model<'m, F: Mapped, O: Ops>(store: &'m Store<'_, F>, slot: Slot) -> Result<Model<'m, O>, Refusal> {
+    let file = store.file(slot).ok_or(Refusal::NoModel)?;
+    Model::load_for(file).map_err(|error| refusal(Error::Load(error), Doing::Boot))
+}
+
+/// The model in `slot`, over the arena.
+#[inline(never)]
+pub(super) fn engine<'m, 'a, F: Mapped, O: Ops>(
+    store: &'m Store<'_, F>,
+    slot: Slot,
+    arena: &'a mut [u8],
+) -> Result<Engine<'m, 'a, O>, Refusal> {
+    Engine::new(model(store, slot)?, arena).map_err(|error| refusal(Error::Engine(error), Doing::Boot))
+}
