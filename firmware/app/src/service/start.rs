@@ -125,11 +125,14 @@ impl<'d, B: ServiceBoard, F: Mapped, O: Ops> Service<'d, B, F, O> {
 
     /// Logs an error of the store and makes a refusal of it.
     pub(super) fn noted<T>(&mut self, doing: Doing, result: Result<T, Error>) -> Result<T, Refusal> {
-        result.map_err(|error| {
-            self.log.line(doing.name(), &error.numbers());
-            refusal(error, doing)
-        })
+        result.map_err(|error| refused(&mut self.log, doing, error))
     }
+}
+
+#[inline(never)]
+fn refused(log: &mut Log, doing: Doing, error: Error) -> Refusal {
+    log.line(doing.name(), &error.numbers());
+    refusal(error, doing)
 }
 
 fn load<F: Mapped, O: Ops>(store: &Store<'_, F>, slot: Slot, arena: &mut [u8]) -> Result<Loaded, Refusal> {
