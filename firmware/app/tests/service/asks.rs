@@ -14,7 +14,8 @@ fn hello_and_info_say_what_the_device_has() {
     let mut host = rig.host();
     let welcome = host.hello().unwrap().clone();
     assert_eq!((welcome.board.as_str(), welcome.slots, welcome.window), ("fake", 2, 2));
-    assert!(welcome.capabilities.has(Capabilities::STORE.and(Capabilities::RUN).and(Capabilities::SIGNED)));
+    assert!(welcome.capabilities.has(Capabilities::STORE.and(Capabilities::RUN).and(Capabilities::REBOOT)));
+    assert_eq!(welcome.capabilities.has(Capabilities::SIGNED), cfg!(not(feature = "unsigned")));
     let info = host.info().unwrap();
     assert_eq!((info.active, info.least_version), (None, 0));
     assert_eq!((info.slot_bytes, info.arena_bytes), (LAYOUT.slots[0].len, ARENA_BYTES as u32));
@@ -109,11 +110,11 @@ fn an_erased_slot_is_empty_and_takes_a_file() {
 fn the_log_tells_what_happened_and_why() {
     let rig = Rig::new();
     let mut host = rig.host();
-    host.write(0, &models::unsigned(1, 0), &mut |_| {}).unwrap_err();
+    host.write(0, &models::sign(&models::unsigned(1, 0), 99), &mut |_| {}).unwrap_err();
     host.write(0, &models::signed(1, 0), &mut |_| {}).unwrap();
     host.activate(0).unwrap();
     let text = String::from_utf8(host.log(0).unwrap().bytes).unwrap();
-    assert_eq!(text, "boot failed 2 0 0 0\nwrite refused 10 0 0 0\nreceived 0 1\nactivated 0\n");
+    assert_eq!(text, "boot failed 2 0 0 0\nwrite refused 11 0 0 0\nreceived 0 1\nactivated 0\n");
 }
 
 #[test]
