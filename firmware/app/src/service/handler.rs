@@ -4,7 +4,8 @@ use super::board::ServiceBoard;
 use super::loaded::Loaded;
 use super::refusal::Doing;
 use super::start::{Service, engine, model};
-use super::times::Watch;
+use super::times::{Times, Watch};
+use crate::board::Board;
 use crate::profile::timed;
 use mote_link::{Bench, Capabilities, Handler, Info, MAX_NAME_BYTES, ModelInfo, Refusal, SlotInfo, SlotState};
 use mote_link::{Timing, WriteBegin};
@@ -35,6 +36,7 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
         }
     }
 
+    #[inline(never)]
     fn slot(&mut self, slot: u8) -> Result<SlotInfo<&str>, Refusal> {
         let slot = slot_of(slot)?;
         let at = self.at(slot);
@@ -80,6 +82,7 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
         Ok(())
     }
 
+    #[inline(never)]
     fn verify(&mut self, slot: u8) -> Result<(), Refusal> {
         let slot = slot_of(slot)?;
         let file = self.store.file(slot).filter(|_| self.at(slot).info.is_some()).ok_or(Error::NoModel);
@@ -118,6 +121,7 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
         self.noted(Doing::Erase, done)
     }
 
+    #[inline(never)]
     fn model(&mut self) -> Result<ModelInfo<&str>, Refusal> {
         let slot = self.loaded()?.slot;
         let model = model::<F, O>(&self.store, slot)?;
@@ -140,6 +144,7 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
         loaded.input(port, offset, bytes, self.arena)
     }
 
+    #[inline(never)]
     fn run(&mut self) -> Result<u64, Refusal> {
         let Self { board, store, arena, loaded, .. } = self;
         let loaded = loaded.as_mut().map_err(|refusal| *refusal)?;
@@ -157,6 +162,7 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
 
     /// All inputs are 0. Each repeat is two runs: one as a whole, and one in which every instruction is watched, which slows
     /// the whole down.
+    #[inline(never)]
     fn bench(&mut self, repeat: u16) -> Result<Bench, Refusal> {
         let Self { board, store, arena, times, loaded, .. } = self;
         let loaded = loaded.as_mut().map_err(|refusal| *refusal)?;
@@ -167,9 +173,7 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
             let (ticks, ()) = timed(board, || engine.run());
             times.whole_run(ticks);
             zero_inputs(&mut engine);
-            times.begin_run();
-            engine.run_with(&mut Watch::new(board, times));
-            times.end_run();
+            watched_run(&mut engine, board, times);
         }
         Ok(times.bench())
     }
@@ -178,6 +182,7 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
         self.times.timing(instruction)
     }
 
+    #[inline(never)]
     fn self_test(&mut self) -> Result<u32, Refusal> {
         let tested = self.engine()?.self_test();
         self.noted(Doing::SelfTest, tested.map_err(Error::SelfTest))
@@ -216,6 +221,13 @@ fn slot_of(slot: u8) -> Result<Slot, Refusal> {
         1 => Ok(Slot::B),
         _ => Err(Refusal::SlotUnknown { slots: 2 }),
     }
+}
+
+#[inline(never)]
+fn watched_run<B: Board, O: Ops>(engine: &mut Engine<'_, '_, O>, board: &mut B, times: &mut Times<'_>) {
+    times.begin_run();
+    engine.run_with(&mut Watch::new(board, times));
+    times.end_run();
 }
 
 fn zero_inputs<O: Ops>(engine: &mut Engine<'_, '_, O>) {

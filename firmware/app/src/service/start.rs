@@ -99,6 +99,7 @@ impl<'d, B: ServiceBoard, F: Mapped, O: Ops> Service<'d, B, F, O> {
         (self.board, self.store.close())
     }
 
+    #[inline(never)]
     fn boot(&mut self) {
         for _ in 0..BOOTS {
             let boot = match self.store.boot::<O>() {
@@ -135,6 +136,7 @@ fn refused(log: &mut Log, doing: Doing, error: Error) -> Refusal {
     refusal(error, doing)
 }
 
+#[inline(never)]
 fn load<F: Mapped, O: Ops>(store: &Store<'_, F>, slot: Slot, arena: &mut [u8]) -> Result<Loaded, Refusal> {
     let engine = engine::<F, O>(store, slot, arena)?;
     Ok(Loaded::new(slot, engine.model()))
