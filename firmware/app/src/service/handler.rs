@@ -3,7 +3,7 @@
 use super::board::ServiceBoard;
 use super::loaded::Loaded;
 use super::refusal::Doing;
-use super::start::{Service, engine, model};
+use super::start::{Service, model, with_engine};
 use super::times::{Times, Watch};
 use crate::board::Board;
 use crate::profile::timed;
@@ -149,8 +149,8 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
         let Self { board, store, arena, loaded, .. } = self;
         let loaded = loaded.as_mut().map_err(|refusal| *refusal)?;
         loaded.ready()?;
-        let mut engine = engine::<F, O>(store, loaded.slot, arena)?;
-        let (ticks, ()) = timed(board, || engine.run());
+        let mut ticks = 0;
+        with_engine::<F, O>(store, loaded.slot, arena, &mut |engine| ticks = timed(board, || engine.run()).0)?;
         loaded.has_run();
         Ok(ticks)
     }
@@ -167,14 +167,15 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
         let Self { board, store, arena, times, loaded, .. } = self;
         let loaded = loaded.as_mut().map_err(|refusal| *refusal)?;
         loaded.forget();
-        let mut engine = engine::<F, O>(store, loaded.slot, arena)?;
-        for _ in 0..times.begin(repeat, engine.model().instructions().len()) {
-            zero_inputs(&mut engine);
-            let (ticks, ()) = timed(board, || engine.run());
-            times.whole_run(ticks);
-            zero_inputs(&mut engine);
-            watched_run(&mut engine, board, times);
-        }
+        with_engine::<F, O>(store, loaded.slot, arena, &mut |engine| {
+            for _ in 0..times.begin(repeat, engine.model().instructions().len()) {
+                zero_inputs(engine);
+                let (ticks, ()) = timed(board, || engine.run());
+                times.whole_run(ticks);
+                zero_inputs(engine);
+                watched_run(engine, board, times);
+            }
+        })?;
         Ok(times.bench())
     }
 
@@ -184,7 +185,11 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
 
     #[inline(never)]
     fn self_test(&mut self) -> Result<u32, Refusal> {
-        let tested = self.engine()?.self_test();
+        let Self { store, arena, loaded, .. } = self;
+        let loaded = loaded.as_mut().map_err(|refusal| *refusal)?;
+        loaded.forget();
+        let mut tested = Ok(0);
+        with_engine::<F, O>(store, loaded.slot, arena, &mut |engine| tested = engine.self_test())?;
         self.noted(Doing::SelfTest, tested.map_err(Error::SelfTest))
     }
 

@@ -7,7 +7,7 @@ use super::refusal::{Doing, refusal};
 use super::times::Times;
 use core::marker::PhantomData;
 use mote_link::Refusal;
-use mote_runtime::{Engine, Model, Ops};
+use mote_runtime::{Engine, EngineError, LoadError, Model, Ops};
 use mote_store::{Error, Key, Layout, Mapped, Policy, Slot, Store};
 
 /// How often a start boots: a trial that fails with a flash that cannot even note that is not run for ever.
@@ -91,7 +91,7 @@ impl<'d, B: ServiceBoard, F: Mapped, O: Ops> Service<'d, B, F, O> {
     pub fn engine(&mut self) -> Result<Engine<'_, '_, O>, Refusal> {
         let loaded = self.loaded.as_mut().map_err(|refusal| *refusal)?;
         loaded.forget();
-        engine(&self.store, loaded.slot, self.arena)
+        Engine::new(model(&self.store, loaded.slot)?, self.arena).map_err(engine_refusal)
     }
 
     /// Ends the service; gives board and flash back.
@@ -110,18 +110,23 @@ impl<'d, B: ServiceBoard, F: Mapped, O: Ops> Service<'d, B, F, O> {
                 }
             };
             self.log.line(if boot.trial { "trial" } else { "boot" }, &[boot.slot as u32, boot.info.version]);
-            if boot.trial {
-                match self.store.try_out::<O>(self.arena) {
-                    Ok(vectors) => self.log.line("confirmed", &[vectors]),
-                    Err(error) => {
-                        self.log.line("trial failed", &error.numbers());
-                        continue;
-                    }
-                }
+            if boot.trial && !self.try_out() {
+                continue;
             }
             self.loaded = load::<_, O>(&self.store, boot.slot, self.arena);
             return;
         }
+    }
+
+    /// True if the model on trial is confirmed.
+    #[inline(never)]
+    fn try_out(&mut self) -> bool {
+        let vectors = self.store.try_out::<O>(self.arena);
+        match vectors {
+            Ok(vectors) => self.log.line("confirmed", &[vectors]),
+            Err(error) => self.log.line("trial failed", &error.numbers()),
+        }
+        vectors.is_ok()
     }
 
     /// Logs an error of the store and makes a refusal of it.
@@ -138,23 +143,43 @@ fn refused(log: &mut Log, doing: Doing, error: Error) -> Refusal {
 
 #[inline(never)]
 fn load<F: Mapped, O: Ops>(store: &Store<'_, F>, slot: Slot, arena: &mut [u8]) -> Result<Loaded, Refusal> {
-    let engine = engine::<F, O>(store, slot, arena)?;
-    Ok(Loaded::new(slot, engine.model()))
+    let mut loaded = Err(Refusal::NoModel);
+    with_engine::<F, O>(store, slot, arena, &mut |engine| loaded = Ok(Loaded::new(slot, engine.model())))?;
+    loaded
 }
 
 /// The model in `slot`, checked.
 #[inline(never)]
 pub(super) fn model<'m, F: Mapped, O: Ops>(store: &'m Store<'_, F>, slot: Slot) -> Result<Model<'m, O>, Refusal> {
     let file = store.file(slot).ok_or(Refusal::NoModel)?;
-    Model::load_for(file).map_err(|error| refusal(Error::Load(error), Doing::Boot))
+    Model::load_for(file).map_err(load_refusal)
 }
 
-/// The model in `slot`, over the arena.
+/// Works with the model in `slot` over the arena. Models are large: one function holds them, and the stack has each once.
 #[inline(never)]
-pub(super) fn engine<'m, 'a, F: Mapped, O: Ops>(
-    store: &'m Store<'_, F>,
+pub(super) fn with_engine<F: Mapped, O: Ops>(
+    store: &Store<'_, F>,
     slot: Slot,
-    arena: &'a mut [u8],
-) -> Result<Engine<'m, 'a, O>, Refusal> {
-    Engine::new(model(store, slot)?, arena).map_err(|error| refusal(Error::Engine(error), Doing::Boot))
+    arena: &mut [u8],
+    work: &mut dyn FnMut(&mut Engine<'_, '_, O>),
+) -> Result<(), Refusal> {
+    let file = store.file(slot).ok_or(Refusal::NoModel)?;
+    match Model::load_for(file) {
+        Ok(model) => match Engine::new(model, arena) {
+            Ok(mut engine) => {
+                work(&mut engine);
+                Ok(())
+            }
+            Err(error) => Err(engine_refusal(error)),
+        },
+        Err(error) => Err(load_refusal(error)),
+    }
+}
+
+fn load_refusal(error: LoadError) -> Refusal {
+    refusal(Error::Load(error), Doing::Boot)
+}
+
+fn engine_refusal(error: EngineError) -> Refusal {
+    refusal(Error::Engine(error), Doing::Boot)
 }
