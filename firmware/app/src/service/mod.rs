@@ -40,6 +40,10 @@
 //! Each run begins as after `Engine::reset`: what a recurrent model keeps between runs does not last from one request to the
 //! next.
 //!
+//! # Slots
+//! A host names the slot that it writes to; the store has one that is free. Where no model runs at all both are, and the store
+//! takes the one where least is lost, the first of a new device: the other is refused as in use.
+//!
 //! # Cost
 //! On a Cortex-M4 (thumbv7em, `opt-level = "s"`, emulated, one instruction counted as one):
 //!

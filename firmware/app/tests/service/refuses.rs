@@ -125,6 +125,37 @@ fn what_is_in_use_is_neither_written_nor_erased() {
 }
 
 #[test]
+fn a_flash_that_fails_does_not_stop_the_model_and_the_transfer_goes_on_later() {
+    let rig = Rig::new();
+    let running = signed_negation(5);
+    update(&rig, 0, &running);
+    // A record, an erase, and some words.
+    rig.0.borrow_mut().change_flash(|flash| flash.power_on(Some(400)));
+    let file = models::signed(6, 1500);
+    let mut host = rig.host();
+    assert_eq!(host.write(1, &file, &mut |_| {}), Err(LinkError::Refused(Refusal::Flash { code: 2 })));
+    expect_runs(&mut host, &running);
+    rig.0.borrow_mut().change_flash(|flash| flash.power_on(None));
+    let mut host = rig.host();
+    expect_runs(&mut host, &running);
+    let mut start = None;
+    host.write(1, &file, &mut |progress| start = start.or(Some(progress.done))).unwrap();
+    assert!(start.unwrap() >= 512, "{start:?}");
+    update(&rig, 1, &file);
+    expect_runs(&mut rig.host(), &file);
+}
+
+#[test]
+fn a_device_without_a_model_takes_the_first_where_the_store_puts_it() {
+    let rig = Rig::new();
+    let file = models::signed(6, 100);
+    let mut host = rig.host();
+    assert_eq!(host.write(1, &file, &mut |_| {}), Err(LinkError::Refused(Refusal::SlotInUse)));
+    update(&rig, 0, &file);
+    expect_runs(&mut rig.host(), &file);
+}
+
+#[test]
 fn nothing_to_roll_back() {
     let rig = Rig::new();
     let nothing = Err(LinkError::Refused(Refusal::NothingToRollBack));
@@ -146,10 +177,8 @@ fn no_number_of_the_store_is_lost() {
             assert!(text.contains(&number.to_string()), "{error:?}: {text}");
         }
     }
-    let all: Vec<Error> = (0..20)
-        .flat_map(|kind| (0..12).map(move |a| [kind, a, 0, 0]))
-        .filter_map(|numbers| Error::from_numbers(numbers))
-        .collect();
+    let all: Vec<Error> =
+        (0..20).flat_map(|kind| (0..12).map(move |a| [kind, a, 0, 0])).filter_map(Error::from_numbers).collect();
     assert!(all.len() > 40, "{}", all.len());
     for doing in [Doing::Boot, Doing::Write, Doing::Verify, Doing::Activate, Doing::Rollback, Doing::Erase] {
         for &error in all.iter().filter(|error| **error != Error::Forbidden) {
