@@ -3,6 +3,9 @@
 //!
 //! The model and the job (inputs and what to do with them) are data in memory, apart from the firmware; see [`job`].
 //! A board implements [`Board`], hands its memory over in [`Memory`], and calls [`run`] with [`LinkedOps`].
+//!
+//! With the feature `service`, a board can instead talk to a host, keep models in its flash, and run what the host sends: see
+//! `service`.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -13,6 +16,8 @@ mod high_water;
 pub mod job;
 mod profile;
 mod report;
+#[cfg(feature = "service")]
+pub mod service;
 
 pub use app::run;
 pub use board::{Board, Memory, StackUsed};
