@@ -76,15 +76,6 @@ pub(crate) fn conv2d<O: Ops>(
 pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32, count: u32) -> Option<()> {
     let group_c = op.x_shape.c.checked_div(op.groups)? as usize;
     let x = x.get(channel..)?;
-    if op.is_pointwise() {
-        let stride = op.x_shape.c as usize;
-        let mut at = (first as usize).wrapping_mul(stride);
-        for slot in 0..count as usize {
-            arch::widen_patch(patches, slot, 0, x.get(at..)?.get(..group_c)?, op.x_zero_point);
-            at = at.wrapping_add(stride);
-        }
-        return Some(());
-    }
     let (rows, columns) = op.window.axes(op.x_shape)?;
     let y_w = NonZeroU32::new(op.y_shape.w)?;
     let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;

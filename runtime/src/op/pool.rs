@@ -57,8 +57,7 @@ pub(super) fn pool(
                         results.iter_mut().for_each(|y| *y = (*y).max(op.min).min(op.max));
                     }
                     let (_, y) = memory.scratch_y()?;
-                    let y = y.get_mut(stored..)?.get_mut(..held)?;
-                    y.iter_mut().zip(results).for_each(|(y, result)| *y = *result);
+                    y.get_mut(stored..)?.get_mut(..held)?.copy_from_slice(results);
                     (held, stored) = (0, stored.wrapping_add(BLOCK));
                 }
             }

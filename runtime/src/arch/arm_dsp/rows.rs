@@ -20,17 +20,14 @@ pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect,
     // Four elements of a patch take two words, those of all slots eight.
     let fits = rows > 0
         && len > 0
-        && slot < SLOTS
-        && pixels > 0
-        && pixels <= SLOTS.wrapping_sub(slot)
+        && slot.saturating_add(pixels) <= SLOTS
         && x_first_end <= x_end
         && x_end <= x.len()
         && k_end.next_multiple_of(SLOTS).wrapping_mul(2) <= patches.len();
-    let ordered = len <= k_pitch || rows == 1;
     let first = k / 4 * 4;
     let staged = k_end.wrapping_sub(first).next_multiple_of(4);
     let in_words = (k | k_pitch | len).is_multiple_of(4);
-    if !fits || !ordered {
+    if !fits {
         // The ops' checks exclude it.
         return;
     }
@@ -50,11 +47,9 @@ pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect,
     }
     // A word more than there are elements: rows are copied by words.
     let mut stage = [const { MaybeUninit::<u32>::uninit() }; STAGE / 4 + 1];
-    // What rows leave out is 0 once the zero point is subtracted: everything between rows, or the start only, as copying a row
-    // writes a word behind it.
+    // What rows leave out is 0 once the zero point is subtracted; copying a row writes a word of it behind the row.
     let zero = u32::from_ne_bytes([x_zero_point as u8; 4]);
-    let blank = if len == k_pitch { 1 } else { staged / 4 };
-    stage.iter_mut().take(blank).for_each(|word| _ = word.write(zero));
+    stage.iter_mut().take(staged / 4).for_each(|word| _ = word.write(zero));
     let stage = stage.as_mut_ptr().cast::<i8>();
     let in_place =
         Rows { count: rows, words: len / 4, x_gap: rect.x_pitch.wrapping_sub(len), k_gap: k_pitch.wrapping_sub(len) };
