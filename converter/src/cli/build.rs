@@ -24,7 +24,8 @@ Examples:
   mote build models/digits-cnn --accept              these figures are the expected ones from now on
 
 Exit code 1 if accuracy is lower, or file or arena larger, than `expected.toml` beside the recipe says, if the model needs
-more than the recipe's [budget], or if the file has another SHA-256: the same version of mote writes the same bytes on every machine.")]
+more than the recipe's [budget], or if the file has another SHA-256: the same version of mote writes the same bytes on
+every machine.")]
 pub(super) struct Args {
     /// A recipe, or the folder with its recipe.toml.
     recipe: PathBuf,

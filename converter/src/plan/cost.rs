@@ -32,7 +32,7 @@ pub struct Cost {
     pub outputs: u64,
     /// Elements of transformed inputs, or of patches.
     pub transformed: u64,
-    /// Patches of more than one tap: each must be found in the input.
+    /// Patches of more than one tap, which are found in the input one by one, or a few at a time.
     pub patches: u64,
     /// How.
     pub way: Way,
@@ -139,8 +139,8 @@ struct Rate {
 impl Rate {
     /// Fitted to what `mote bench` counts for the layers of KWS, VWW and IC (MLPerf Tiny, int8) on emulated Cortex-M4,
     /// M3 and M0+, and for those of mnist-sparse; within a quarter for layers of a thousand results and more. A host counts
-    /// as a Cortex-M3, and there patches are part of what a result takes. Winograd's convolution has no kernel of its own on a Cortex-M0+, that from stored blocks none on M3
-    /// either.
+    /// as a Cortex-M3, and there patches are part of what a result takes. Winograd's convolution has no kernel of its own on a
+    /// Cortex-M0+, that from stored blocks none on M3 either.
     fn of(target: Target, way: Way) -> Self {
         let rate = |per_mac, per_output| Self { per_mac, per_output, per_transformed: 0, per_patch: 0 };
         let winograd = |per_mac, per_output, per_transformed| Self { per_transformed, ..rate(per_mac, per_output) };

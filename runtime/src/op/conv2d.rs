@@ -76,6 +76,14 @@ pub(crate) fn conv2d<O: Ops>(
 pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32], first: u32, count: u32) -> Option<()> {
     let group_c = op.x_shape.c.checked_div(op.groups)? as usize;
     let x = x.get(channel..)?;
+    if op.is_pointwise() {
+        // Pixels follow each other, whatever their rows.
+        let (pixels, pixel_pitch) = (count as usize, op.x_shape.c as usize);
+        let at = (first as usize).wrapping_mul(pixel_pitch);
+        let rect = Rect { x: at, x_pitch: 0, k: 0, k_pitch: 0, rows: 1, len: group_c, pixels, pixel_pitch };
+        arch::widen_rows(patches, 0, x, rect, op.x_zero_point);
+        return Some(());
+    }
     let (rows, columns) = op.window.axes(op.x_shape)?;
     let y_w = NonZeroU32::new(op.y_shape.w)?;
     let taps = op.window.kernel_h.wrapping_mul(op.window.kernel_w) as usize;
@@ -84,35 +92,31 @@ pub(super) fn gather(op: &Conv2d, channel: usize, x: &[i8], patches: &mut [u32],
     let pixel_pitch = op.window.stride_w.wrapping_mul(op.x_shape.c) as usize;
     let (mut slot, count) = (0, count as usize);
     while slot < count {
-        let column_taps = columns.taps_called(column);
-        let mut runs = Runs::new(&op.window, op.x_shape, group_c, row_taps, column_taps);
+        let runs = Runs::new(&op.window, op.x_shape, group_c, row_taps, columns.taps_called(column));
+        let rect = runs.rect();
         let is_whole = runs.elements() == taps.wrapping_mul(group_c);
         if !is_whole {
             arch::clear_patch(patches, slot);
         }
-        // Pixels of this row that meet the whole kernel. Others come one by one, as kernels write slots in order, and clearing is
-        // writing.
+        // With it, the pixels of this row that meet the whole kernel, too. Others come one by one, as kernels write slots in
+        // order, and clearing is writing.
         let first = slot;
         loop {
             (slot, column) = (slot.wrapping_add(1), column.wrapping_add(1));
-            if !is_whole || slot >= count || column >= y_w.get() || !columns.is_whole(column) {
+            let goes_on = is_whole && rect.is_some() && slot < count && column < y_w.get();
+            if !(goes_on && columns.is_whole(column)) {
                 break;
             }
         }
-        match runs.rect() {
+        match rect {
             Some(rect) => {
                 let pixels = slot.wrapping_sub(first);
                 arch::widen_rows(patches, first, x, Rect { pixels, pixel_pitch, ..rect }, op.x_zero_point);
             }
-            None => {
-                for slot in first..slot {
-                    runs.for_each(|x_at, w_at| {
-                        arch::widen_patch(patches, slot, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
-                        Some(())
-                    })?;
-                    runs.move_by(pixel_pitch);
-                }
-            }
+            None => runs.for_each(|x_at, w_at| {
+                arch::widen_patch(patches, first, w_at, x.get(x_at..)?.get(..runs.len)?, op.x_zero_point);
+                Some(())
+            })?,
         }
         if column == y_w.get() {
             (row, column) = (row.wrapping_add(1), 0);

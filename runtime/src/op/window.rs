@@ -177,13 +177,6 @@ impl Runs {
         }
     }
 
-    /// The same runs of a window `elements` further on in the input.
-    #[inline]
-    pub fn move_by(&mut self, elements: usize) {
-        let [first, ..] = &mut self.x;
-        *first = first.wrapping_add(elements);
-    }
-
     /// All runs of one pixel, where a row of the kernel is one.
     pub fn rect(&self) -> Option<Rect> {
         let one_a_row = self.per_row == 1 && self.rows > 0;

@@ -8,8 +8,8 @@ use core::mem::MaybeUninit;
 /// Elements of a patch that are put together in memory before they are widened, where rows do not start at words.
 const STAGE: usize = 256;
 
-/// See [`portable::widen_rows`](crate::arch::portable::widen_rows). About seven instructions for four elements; where rows do not start at words, a row's bytes are
-/// copied before.
+/// See [`portable::widen_rows`](crate::arch::portable::widen_rows). About seven instructions for four elements; where rows do
+/// not start at words, their bytes are copied before.
 #[inline(never)]
 pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect, x_zero_point: i8) {
     let Rect { k, k_pitch, rows, len, pixels, pixel_pitch, .. } = rect;
@@ -23,7 +23,7 @@ pub(crate) fn widen_rows(patches: &mut [u32], slot: usize, x: &[i8], rect: Rect,
         && slot.saturating_add(pixels) <= SLOTS
         && x_first_end <= x_end
         && x_end <= x.len()
-        && k_end.next_multiple_of(SLOTS).wrapping_mul(2) <= patches.len();
+        && k_end <= patches.len() / 8 * 4;
     let first = k / 4 * 4;
     let staged = k_end.wrapping_sub(first).next_multiple_of(4);
     let in_words = (k | k_pitch | len).is_multiple_of(4);
