@@ -112,13 +112,16 @@ pub fn sign(file: &[u8], key: &SecretKey, version: Option<u32>) -> Result<Vec<u8
 /// What a device that trusts `keys`, has every kernel and enough RAM would say.
 pub fn verify<'k>(file: &[u8], keys: &'k [PublicKey]) -> Result<(Info, &'k PublicKey), SignError> {
     let aligned = AlignedBytes::copy_of(file);
-    let of = |keys: &[PublicKey]| {
-        let keys: Vec<_> = keys.iter().map(PublicKey::bytes).collect();
-        mote_store::verify::<AllOps>(&aligned, &keys, u32::MAX)
-    };
-    let info = of(keys).map_err(SignError::Refused)?;
-    let key = keys.iter().find(|key| of(std::slice::from_ref(key)).is_ok());
-    key.map(|key| (info, key)).ok_or(SignError::Refused(mote_store::Error::Unsigned))
+    let of = |keys: &[mote_store::Key]| mote_store::verify::<AllOps>(&aligned, keys, u32::MAX);
+    for key in keys {
+        match of(&[key.bytes()]) {
+            Ok(info) => return Ok((info, key)),
+            Err(mote_store::Error::WrongSignature) => {}
+            Err(error) => return Err(SignError::Refused(error)),
+        }
+    }
+    // No key, or none that fits.
+    Err(SignError::Refused(of(&[]).err().unwrap_or(mote_store::Error::WrongSignature)))
 }
 
 #[cfg(test)]

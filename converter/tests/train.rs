@@ -114,6 +114,17 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
 }
 
 #[test]
+fn a_network_beyond_its_budget_is_trained_but_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = write_recipe(folder.path(), "epochs = 1\n[budget]\nflash = '1K'");
+    let out = folder.path().join("run");
+    let report = json(&mut mote(&["--json"], &recipe, &out), 1);
+    let failed = report["failed"].as_str().unwrap();
+    assert!(report["held"] == false && failed.contains("--flash gives 1,024"), "{failed}");
+    assert!(out.join("weights.safetensors").exists() && !out.join("small.mote").exists());
+}
+
+#[test]
 fn mistakes_are_exit_code_2_and_divergence_is_1() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");

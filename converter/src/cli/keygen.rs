@@ -1,8 +1,8 @@
 //! `mote keygen`: a pair of keys for signing models.
 
-use super::keys::write_new;
 use super::out::print_json;
 use super::table::facts;
+use super::whole_file::{Readers, write_new};
 use super::{Hinted, Verdict, print};
 use crate::sign::SecretKey;
 use serde_json::json;
@@ -39,8 +39,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<Verdict> {
     }
     let key = SecretKey::generate();
     let public = key.public();
-    write_new(&secret_file, &key.to_pem(), true)?;
-    write_new(&public_file, &public.to_pem(), false)?;
+    write_new(&secret_file, key.to_pem().as_bytes(), Readers::Owner)?;
+    write_new(&public_file, public.to_pem().as_bytes(), Readers::Usual)?;
     let hex: String = public.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     if args.json {
         print_json(&json!({

@@ -2,10 +2,8 @@
 
 use super::Hinted;
 use super::model_file::read;
-use super::whole_file::folder_of;
 use crate::sign::{PublicKey, SecretKey};
 use anyhow::Context;
-use std::io::Write;
 use std::path::Path;
 
 /// A public key from its file.
@@ -42,25 +40,4 @@ fn check_private(path: &Path) -> anyhow::Result<()> {
 #[cfg(not(unix))]
 fn check_private(_: &Path) -> anyhow::Result<()> {
     Ok(())
-}
-
-/// Writes a file that is not there yet, whole or not at all. A `secret` one can be read by its owner only, from the start.
-pub(super) fn write_new(path: &Path, text: &str, secret: bool) -> anyhow::Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(if secret { 0o600 } else { 0o644 }));
-        }
-        let mut file = builder.prefix(".mote-").tempfile_in(folder_of(path))?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(path).map_err(|e| e.error)?;
-        Ok(())
-    };
-    write().with_context(|| {
-        let hint = "keys are never overwritten: name another file, or check that the folder can be written to";
-        Hinted::new(format!("cannot write `{}`", path.display()), hint)
-    })
 }

@@ -50,9 +50,22 @@ impl<F: Mapped> Store<'_, F> {
     /// [`Error::TooLarge`], [`Error::Truncated`] for a length that no file has, [`Error::Busy`] if no slot is free,
     /// [`Error::Flash`].
     pub fn begin(&mut self, length: u32, sha256: &[u8; 32]) -> Result<Begun, Error> {
+        self.begin_among(&Slot::ALL, length, sha256)
+    }
+
+    /// As [`begin`](Self::begin), into `slot`, whatever the other one holds.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin); [`Error::Busy`] if this slot is not free.
+    pub fn begin_in(&mut self, slot: Slot, length: u32, sha256: &[u8; 32]) -> Result<Begun, Error> {
+        self.begin_among(&[slot], length, sha256)
+    }
+
+    fn begin_among(&mut self, slots: &[Slot], length: u32, sha256: &[u8; 32]) -> Result<Begun, Error> {
         let id = sha256.first_chunk().copied().unwrap_or_default();
         if let Some(known) = &self.receiving
             && (known.length, known.id) == (length, id)
+            && slots.contains(&known.slot)
         {
             return Ok(Begun { slot: known.slot, offset: known.received });
         }
@@ -61,10 +74,11 @@ impl<F: Mapped> Store<'_, F> {
             return Err(Error::Truncated { needed: HEADER_BYTES as u32, got: length });
         }
         let known = self.state.download.filter(|known| (known.length, known.id) == (length, id));
-        let (download, erased) = match known.filter(|known| self.is_free(known.slot)) {
+        let is_here = |known: &Download| slots.contains(&known.slot) && self.is_free(known.slot);
+        let (download, erased) = match known.filter(is_here) {
             Some(known) => (known, false),
             None => {
-                let slot = self.slot_for(length)?;
+                let slot = self.slot_for(slots, length)?;
                 let download = Download { slot, length, stored: 0, id };
                 let mut contents = self.state.contents;
                 let erased = slot.of(contents) == Content::Erased;
@@ -158,9 +172,9 @@ impl<F: Mapped> Store<'_, F> {
         self.running != Some(slot) && !self.state.needs(slot)
     }
 
-    /// The free slot that loses least: the previous model comes last.
-    fn slot_for(&self, length: u32) -> Result<Slot, Error> {
-        let mut free = Slot::ALL.into_iter().filter(|&slot| self.is_free(slot));
+    /// The free one of `slots` that loses least: the previous model comes last.
+    fn slot_for(&self, slots: &[Slot], length: u32) -> Result<Slot, Error> {
+        let mut free = slots.iter().copied().filter(|&slot| self.is_free(slot));
         let first = free.next().ok_or(Error::Busy)?;
         let fits = |slot: Slot| self.region(slot).len >= length;
         let rank = |slot: Slot| (fits(slot), slot.of(self.state.contents) != Content::Confirmed);

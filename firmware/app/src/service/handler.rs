@@ -60,14 +60,8 @@ impl<B: ServiceBoard, F: Mapped, O: Ops> Handler for Service<'_, B, F, O> {
 
     fn write_begin(&mut self, file: &WriteBegin) -> Result<u32, Refusal> {
         let slot = slot_of(file.slot)?;
-        let at = self.at(slot);
-        if at.active || at.trial || at.running {
-            return Err(Refusal::SlotInUse);
-        }
-        let begun = self.store.begin(file.length, &file.sha256);
-        let begun = self.noted(Doing::Write, begun)?;
-        // Without a model that runs both slots are free, and the store takes the one where least is lost.
-        if begun.slot == slot { Ok(begun.offset) } else { Err(Refusal::SlotInUse) }
+        let begun = self.store.begin_in(slot, file.length, &file.sha256);
+        self.noted(Doing::Write, begun).map(|begun| begun.offset)
     }
 
     fn write_chunk(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Refusal> {

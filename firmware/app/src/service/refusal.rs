@@ -60,7 +60,7 @@ pub const fn refusal(error: Error, doing: Doing) -> Refusal {
             Doing::Boot | Doing::Write | Doing::Erase | Doing::SelfTest => Refusal::NoModel,
         },
         Error::Busy => match doing {
-            Doing::Erase => Refusal::SlotInUse,
+            Doing::Write | Doing::Erase => Refusal::SlotInUse,
             _ => Refusal::Busy,
         },
         Error::NotReceiving => Refusal::NoTransfer,

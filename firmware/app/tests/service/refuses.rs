@@ -146,13 +146,18 @@ fn a_flash_that_fails_does_not_stop_the_model_and_the_transfer_goes_on_later() {
 }
 
 #[test]
-fn a_device_without_a_model_takes_the_first_where_the_store_puts_it() {
-    let rig = Rig::new();
-    let file = models::signed(6, 100);
-    let mut host = rig.host();
-    assert_eq!(host.write(1, &file, &mut |_| {}), Err(LinkError::Refused(Refusal::SlotInUse)));
-    update(&rig, 0, &file);
-    expect_runs(&mut rig.host(), &file);
+fn a_device_without_a_model_takes_the_first_into_any_slot_and_keeps_what_the_other_one_holds() {
+    for first in [0, 1] {
+        let rig = Rig::new();
+        let (file, other) = (models::signed(6, 100), models::signed(7, 100));
+        let mut host = rig.host();
+        host.write(first, &file, &mut |_| {}).unwrap();
+        host.write(1 - first, &other, &mut |_| {}).unwrap();
+        host.verify(first).unwrap();
+        update(&rig, first, &file);
+        expect_runs(&mut rig.host(), &file);
+        rig.host().verify(1 - first).unwrap();
+    }
 }
 
 #[test]
