@@ -4,10 +4,10 @@
 
 mod drivers;
 
-use core::panic::PanicInfo;
-use drivers::{Clock, Flash, Port};
+use drivers::{Clock, Port};
 use mote_firmware_app::service::{Config, Service, Work};
 use mote_link::Device;
+use mote_linked::Flash;
 use mote_runtime::{Engine, Kernel, Kernels, Model, Ops};
 use mote_store::{Error, Key, Layout, Policy, Slot, Store};
 
@@ -86,20 +86,4 @@ pub fn mote_service_store(
     store.rollback()?;
     store.erase(Slot::B)?;
     Ok(info.version)
-}
-
-/// Can panic, so that the check can show that it would notice.
-#[unsafe(no_mangle)]
-pub fn mote_control(bytes: &[u8], index: usize) -> u8 {
-    bytes[index]
-}
-
-unsafe extern "C" {
-    /// Defined nowhere: a reference to it that the walk can reach is a panic that was linked.
-    safe fn mote_panic_reached() -> !;
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    mote_panic_reached()
 }

@@ -41,8 +41,8 @@
 //! next.
 //!
 //! # Slots
-//! A host names the slot that it writes to; the store has one that is free. Where no model runs at all both are, and the store
-//! takes the one where least is lost, the first of a new device: the other is refused as in use.
+//! A host names the slot that it writes to. Where a model runs the other one is free; of a new device, both are. A slot that is not
+//! free is refused as in use, and nothing is lost.
 //!
 //! # Cost
 //! On a Cortex-M4 (thumbv7em, `opt-level = "s"`, emulated, one instruction counted as one):

@@ -5,28 +5,12 @@
 
 mod handler;
 
-use core::panic::PanicInfo;
 use handler::{Firmware, Port};
 use mote_link::Device;
+use mote_linked as _;
 
 /// Where the walk starts. Never called; `no_mangle` keeps it from being optimised away.
 #[unsafe(no_mangle)]
 pub fn mote_link_feed(device: &mut Device, bytes: &[u8], memory: &[u8]) -> bool {
     device.feed(bytes, &mut Firmware(memory), &mut Port).is_ok()
-}
-
-/// Can panic, so that the check can show that it would notice.
-#[unsafe(no_mangle)]
-pub fn mote_control(bytes: &[u8], index: usize) -> u8 {
-    bytes[index]
-}
-
-unsafe extern "C" {
-    /// Defined nowhere: a reference to it that the walk can reach is a panic that was linked.
-    safe fn mote_panic_reached() -> !;
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    mote_panic_reached()
 }

@@ -2,10 +2,9 @@
 //! [`mote_store_linked`], and finds its size and every way to a panic.
 #![no_std]
 
-use core::panic::PanicInfo;
-use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
+use mote_linked::Flash;
 use mote_runtime::{Engine, Kernels, Model, Ops};
-use mote_store::{Error, Key, Layout, Mapped, Policy, Slot, Store};
+use mote_store::{Error, Key, Layout, Policy, Slot, Store};
 
 /// No kernel: their size is counted elsewhere.
 enum NoOps {}
@@ -15,50 +14,6 @@ impl Ops for NoOps {
 }
 
 const LAYOUT: Layout = Layout::consecutive(0, 0x1_0000, 0x2000);
-
-/// A flash like that of many Cortex-M4: words of 8 bytes, blocks of 4 KB.
-pub struct Flash {
-    memory: &'static [u8],
-}
-
-impl ErrorType for Flash {
-    type Error = NorFlashErrorKind;
-}
-
-impl ReadNorFlash for Flash {
-    const READ_SIZE: usize = 1;
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
-        let from = self.memory.get(offset as usize..).unwrap_or_default();
-        bytes.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.memory.len()
-    }
-}
-
-impl NorFlash for Flash {
-    const WRITE_SIZE: usize = 8;
-    const ERASE_SIZE: usize = 4096;
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
-        if mote_flash_erase(from, to) { Ok(()) } else { Err(NorFlashErrorKind::Other) }
-    }
-
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        let words = bytes.as_chunks().0.iter().zip((offset..).step_by(Self::WRITE_SIZE));
-        let mut written = words.map(|(word, at)| mote_flash_write(at, u64::from_le_bytes(*word)));
-        if written.all(|written| written) { Ok(()) } else { Err(NorFlashErrorKind::Other) }
-    }
-}
-
-impl Mapped for Flash {
-    fn mapped(&self, offset: u32, len: u32) -> Option<&[u8]> {
-        self.memory.get(offset as usize..)?.get(..len as usize)
-    }
-}
 
 /// All that a device asks of the store. Never called; `no_mangle` keeps it from being optimised away.
 ///
@@ -92,18 +47,4 @@ pub fn mote_store_linked(
 pub fn mote_store_without(bytes: &[u8], arena: &mut [u8]) -> Option<u32> {
     let model = Model::<NoOps>::load_for(bytes).ok()?;
     Engine::new(model, arena).ok()?.self_test().ok()
-}
-
-unsafe extern "C" {
-    /// Erases a range. Belongs to a driver, which is not counted.
-    safe fn mote_flash_erase(from: u32, to: u32) -> bool;
-    /// Writes a word. As above.
-    safe fn mote_flash_write(offset: u32, word: u64) -> bool;
-    /// Defined nowhere: a reference to it that the walk can reach is a panic that was linked.
-    safe fn mote_panic_reached() -> !;
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    mote_panic_reached()
 }
