@@ -1,10 +1,12 @@
 //! The whole app on the host, with a board made of a vector and a counter.
 
+#[path = "common/negation.rs"]
+mod common;
+
+use common::ELEMENTS;
 use mote_firmware_app::job::{HEADER_BYTES, MAGIC, MEASURE, OUTPUTS, PROFILE, SELF_TEST};
 use mote_firmware_app::{Board, Failure, Memory, StackUsed, run};
-use mote_runtime::format::instruction::Lookup;
-use mote_runtime::format::{Contents, SelfTestVector, write};
-use mote_runtime::format::{Crc32, DType, Instruction, Port, Program, Rounding};
+use mote_runtime::format::Crc32;
 use mote_runtime::{AlignedBytes, AllOps, EngineError, LoadError};
 
 /// Every look at the clock takes ten ticks.
@@ -36,42 +38,9 @@ impl Board for FakeBoard {
     }
 }
 
-const ELEMENTS: u32 = 40;
-
-fn port(offset: u32) -> Port {
-    Port {
-        offset,
-        dtype: DType::I8,
-        shape: [1, ELEMENTS].into_iter().collect(),
-        scale: 1.0,
-        zero_point: 0,
-        source_dtype: DType::I8,
-        source_axes: [0, 1].into_iter().collect(),
-    }
-}
-
-/// `y[i] = -1 - x[i]`, by a table; one self-test vector.
+/// With one self-test vector.
 fn negation(expected_first_byte: u8) -> Vec<u8> {
-    let program = Program {
-        rounding: Rounding::Single,
-        inputs: [port(0)].into_iter().collect(),
-        outputs: [port(48)].into_iter().collect(),
-        instruction_count: 1,
-    };
-    let table: Vec<u8> = (-128..=127i32).map(|x| (-1 - x) as u8).collect();
-    let mut expected = vec![!7; ELEMENTS as usize];
-    expected[0] = expected_first_byte;
-    let contents = Contents {
-        program: &program,
-        instructions: &[Instruction::Lookup(Lookup { x: 0, y: 48, len: ELEMENTS, table: 0 })],
-        meta: None,
-        weights: &table,
-        self_test: &[SelfTestVector { inputs: vec![vec![7; ELEMENTS as usize]], outputs: vec![expected] }],
-        arena_bytes: 48 + ELEMENTS,
-        model_version: 0,
-        sha256: |_| [0; 32],
-    };
-    write(&contents).unwrap()
+    common::negation(expected_first_byte, 0, common::ARENA_BYTES, |_| [0; 32])
 }
 
 fn job(actions: u32, timed_runs: u32, samples: &[Vec<u8>]) -> Vec<u8> {

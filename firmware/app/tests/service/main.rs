@@ -1,6 +1,8 @@
 //! Host and device, from the client's calls to the words in the flash.
 
 mod asks;
+#[path = "../common/negation.rs"]
+mod common;
 mod networks;
 mod refuses;
 mod rig;

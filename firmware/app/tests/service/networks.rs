@@ -1,50 +1,16 @@
 //! Two networks that compute different things, and what a host computes with them.
 
+use crate::common;
 use crate::support::models;
-use mote_runtime::format::instruction::Lookup;
-use mote_runtime::format::{Contents, DType, Instruction, Port, Program, Rounding, SelfTestVector, write};
 use mote_runtime::{AlignedBytes, Engine, Model};
 
-const ELEMENTS: u32 = 40;
-
-fn port(offset: u32) -> Port {
-    Port {
-        offset,
-        dtype: DType::I8,
-        shape: [1, ELEMENTS].into_iter().collect(),
-        scale: 1.0,
-        zero_point: 0,
-        source_dtype: DType::I8,
-        source_axes: [0, 1].into_iter().collect(),
-    }
-}
-
-/// `y[i] = -1 - x[i]`, by a table. Not signed.
+/// `y[i] = -1 - x[i]`. Not signed.
 pub fn negation(version: u32, arena_bytes: u32) -> Vec<u8> {
-    let program = Program {
-        rounding: Rounding::Single,
-        inputs: [port(0)].into_iter().collect(),
-        outputs: [port(48)].into_iter().collect(),
-        instruction_count: 1,
-    };
-    let table: Vec<u8> = (-128..=127i32).map(|x| (-1 - x) as u8).collect();
-    let vector =
-        SelfTestVector { inputs: vec![vec![7; ELEMENTS as usize]], outputs: vec![vec![!7; ELEMENTS as usize]] };
-    let contents = Contents {
-        program: &program,
-        instructions: &[Instruction::Lookup(Lookup { x: 0, y: 48, len: ELEMENTS, table: 0 })],
-        meta: None,
-        weights: &table,
-        self_test: &[vector],
-        arena_bytes,
-        model_version: version,
-        sha256: models::sha256,
-    };
-    write(&contents).unwrap()
+    common::negation(!7, version, arena_bytes, models::sha256)
 }
 
 pub fn signed_negation(version: u32) -> Vec<u8> {
-    models::sign(&negation(version, 88), models::SEED)
+    models::sign(&negation(version, common::ARENA_BYTES), models::SEED)
 }
 
 /// Bytes of the first input, and of the arena.
