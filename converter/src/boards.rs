@@ -35,6 +35,10 @@ pub struct Fit {
     pub flash_bytes: u64,
     /// Bytes of flash that the board's firmware leaves for the file.
     pub flash_limit_bytes: u64,
+    /// Bytes of arena that are missing.
+    pub arena_over_bytes: u64,
+    /// Bytes of flash that are missing.
+    pub flash_over_bytes: u64,
     /// Both fit.
     pub fits: bool,
 }
@@ -50,6 +54,8 @@ impl Fit {
             arena_limit_bytes,
             flash_bytes,
             flash_limit_bytes,
+            arena_over_bytes: arena_bytes.saturating_sub(arena_limit_bytes),
+            flash_over_bytes: flash_bytes.saturating_sub(flash_limit_bytes),
             fits: arena_bytes <= arena_limit_bytes && flash_bytes <= flash_limit_bytes,
         }
     }
@@ -88,8 +94,9 @@ mod tests {
         let board = find("qemu-cortex-m4").unwrap();
         let (arena, flash) = (board.memory.arena_bytes.into(), board.memory.model_bytes.into());
         assert!(Fit::of(&board, arena, flash).fits);
-        assert!(!Fit::of(&board, arena + 1, flash).fits);
-        assert!(!Fit::of(&board, arena, flash + 1).fits);
+        let over = |fit: Fit| (fit.fits, fit.arena_over_bytes, fit.flash_over_bytes);
+        assert_eq!(over(Fit::of(&board, arena + 1, flash)), (false, 1, 0));
+        assert_eq!(over(Fit::of(&board, arena, flash + 7)), (false, 0, 7));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod boards;
 pub mod cli;
 pub mod data;
+pub mod device;
 pub mod emit;
 pub mod execute;
 pub mod import;

@@ -359,11 +359,21 @@ fn check_reports_needs_and_boards() {
 
     let dir = folder();
     let board = std::fs::read_to_string(models().join("../../firmware/boards/qemu-mps2-an386/board.toml")).unwrap();
-    let line = |l: &str| if l.starts_with("arena_bytes") { "arena_bytes = 16".into() } else { l.to_string() };
+    let line = |l: &str| match l {
+        l if l.starts_with("arena_bytes") => "arena_bytes = 16".into(),
+        l if l.starts_with("model_bytes") => "model_bytes = 100".into(),
+        l => l.to_string(),
+    };
     let tiny = at(&dir, "board.toml");
     std::fs::write(&tiny, board.lines().map(line).collect::<Vec<_>>().join("\n")).unwrap();
     let run = mote(&["check", converted(), "--board", &tiny]).code(1);
     assert!(stdout(&run).contains("NO"), "{}", stdout(&run));
+    for over in [report["arena_bytes"].as_u64().unwrap() - 16, of_file["file_bytes"].as_u64().unwrap() - 100] {
+        let digits: String = stdout(&run).chars().filter(|c| *c != ',').collect();
+        assert!(digits.contains(&format!("{over} bytes of ")), "{over}: {}", stdout(&run));
+    }
+    let report = json(&mote(&["check", converted(), "--board", &tiny, "--json"]).code(1));
+    assert_eq!(report["boards"][0]["flash_over_bytes"], of_file["file_bytes"].as_u64().unwrap() - 100);
 }
 
 #[test]
@@ -381,7 +391,20 @@ fn usage_errors_exit_with_2_and_help_and_completions_with_0() {
     mote(&["convert"]).code(2);
     mote(&["no-such-verb"]).code(2);
     mote(&["eval", "x", "--data", "y", "--normalize", "tanh"]).code(2);
-    for verb in ["build", "convert", "inspect", "run", "eval", "compare", "check", "bench", "completions"] {
+    for verb in [
+        "build",
+        "convert",
+        "inspect",
+        "run",
+        "eval",
+        "compare",
+        "check",
+        "bench",
+        "flash",
+        "device",
+        "monitor",
+        "completions",
+    ] {
         let help = stdout(&mote(&[verb, "--help"]).success());
         assert!(help.contains("Examples:"), "{verb}");
     }

@@ -22,6 +22,15 @@ pub struct Board {
     pub memory: BoardMemory,
     /// Present if it is emulated.
     pub qemu: Option<QemuMachine>,
+    /// Where its firmware keeps models that a host sends.
+    pub store: Option<BoardStore>,
+    /// Present if a debug probe reaches it.
+    pub probe: Option<BoardProbe>,
+    /// What its firmware measures time with.
+    pub clock: Option<BoardClock>,
+    /// False for hardware that the firmware was built for but never run on.
+    #[serde(default = "yes")]
+    pub run_on_hardware: bool,
     /// Where it is.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -41,10 +50,51 @@ pub struct BoardMemory {
     pub model_address: u32,
     /// Room for it.
     pub model_bytes: u32,
-    /// Where the inputs are put.
+    /// Where the inputs are put, if the firmware takes them from memory.
+    #[serde(default)]
     pub job_address: u32,
-    /// Room for them.
+    /// Room for them; 0 if it does not.
+    #[serde(default)]
     pub job_bytes: u32,
+}
+
+/// Where a board's firmware keeps models: two slots, then the log. Addresses are those of the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardStore {
+    /// Of the first slot.
+    pub address: u32,
+    /// Bytes of each slot.
+    pub slot_bytes: u32,
+    /// Bytes of the log.
+    pub log_bytes: u32,
+}
+
+impl BoardStore {
+    /// Of the log.
+    pub fn log_address(&self) -> u32 {
+        self.address.saturating_add(self.slot_bytes.saturating_mul(2))
+    }
+}
+
+/// How a debug probe calls a board.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardProbe {
+    /// Name of the chip, as `probe-rs chip list` spells it.
+    pub chip: String,
+}
+
+/// What a board's firmware measures time with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardClock {
+    /// Ticks a second.
+    pub hz: u32,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How a board is emulated.
@@ -147,8 +197,10 @@ mod tests {
                 assert!(line.contains(&format!("ORIGIN = 0x{origin:08x}")), "{}: {line}", board.name);
                 assert!(line.ends_with(&format!("LENGTH = {}M", bytes >> 20)), "{}: {line}", board.name);
             };
-            at("MODEL", memory.model_address, memory.model_bytes);
-            at("JOB", memory.job_address, memory.job_bytes);
+            if board.qemu.is_some() {
+                at("MODEL", memory.model_address, memory.model_bytes);
+                at("JOB", memory.job_address, memory.job_bytes);
+            }
             let main = std::fs::read_to_string(board.folder.join("src/main.rs")).unwrap();
             assert!(main.contains(&format!("ARENA_BYTES: usize = 0x{:08x};", memory.arena_bytes)), "{}", board.name);
             assert!(main.contains(&format!("\"{}\"", board.name)), "{}", board.name);

@@ -16,7 +16,7 @@ mod provenance;
 mod qemu;
 mod stream;
 
-pub use boards::{Board, BoardMemory, QemuMachine, firmware_folder};
+pub use boards::{Board, BoardClock, BoardMemory, BoardProbe, BoardStore, QemuMachine, firmware_folder};
 pub use cargo::{build_image, build_image_for};
 pub use cycles::{CycleModel, Cycles, estimate_cycles};
 pub use error::BenchError;

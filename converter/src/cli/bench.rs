@@ -1,5 +1,6 @@
 //! `mote bench`: what models cost on targets.
 
+use super::bench_device;
 use super::bench_model::{self, Names};
 use super::bench_table::{self, Job, check_covered, number};
 use super::data_args::DataArgs;
@@ -9,6 +10,7 @@ use super::table::facts;
 use super::{Hinted, Progress, Table, Verdict, count, kib, percent, print};
 use crate::bench::{self, Board, CycleModel, Cycles, Measurement};
 use crate::data;
+use crate::device::Port;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +34,7 @@ Examples:
   mote bench a.mote --target m4 --target m7 --against benches/rivals/tflm-cmsis-nn.json
                                                            beside what another program takes
   mote bench a.mote --all-targets --save results/a         writes results/a.json, results/a.md and results/a.svg
+  mote bench net.mote --port /dev/ttyACM0 --repeat 20      on a device that runs it: median, minimum, maximum
   mote bench net.mote --cycles cyclesim.so                 estimated cycles, too; benches/README.md tells how")]
 pub(super) struct Args {
     /// Models: .mote files, or networks, which are converted first (float ones with scales from noise: their sizes and
@@ -48,6 +51,9 @@ pub(super) struct Args {
     /// Run these samples too, and compare every byte with the host. One model and one board only.
     #[arg(long, value_name = "DATA", conflicts_with_all = ["all_targets", "against", "save"])]
     inputs: Option<PathBuf>,
+    /// Measure on a device that runs the model already (`mote flash`): a serial port, as /dev/ttyACM0, or tcp:HOST:PORT.
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["target", "all_targets", "inputs", "against", "save", "cycles"])]
+    port: Option<Port>,
     /// How often to run for the total.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: u32,
@@ -75,6 +81,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
+    if let Some(port) = &args.port {
+        return match args.files.as_slice() {
+            [file] => bench_device::run(file, port, args.repeat, args.json, progress),
+            _ => Err(Hinted::new("--port is for one model", "give the file that the device runs").into()),
+        };
+    }
     let boards = boards(&args)?;
     let limit = Duration::from_secs(args.time_limit);
     match (args.files.as_slice(), boards.as_slice()) {

@@ -152,6 +152,9 @@ fn text(model: &Path, outcome: &Outcome, fits: &[Fit]) -> String {
             if !fits.is_empty() {
                 parts.push(fits_table(fits).to_string());
             }
+            if let [fit] = fits {
+                parts.extend(too_large(fit));
+            }
             parts.join("\n\n")
         }
     }
@@ -182,6 +185,17 @@ pub(super) fn ops_table(summary: &Summary) -> Table {
         table.row(&[name, count(op.nodes), count(op.macs), kib(op.weight_bytes)]);
     }
     table
+}
+
+/// By how much a model is too large for the one board that was asked for.
+fn too_large(fit: &Fit) -> Option<String> {
+    let over = |what: &str, over: u64, limit: u64| {
+        (over > 0).then(|| format!("{} bytes of {what} too many: {} has {}", count(over), fit.board, count(limit)))
+    };
+    let arena = over("RAM", fit.arena_over_bytes, fit.arena_limit_bytes);
+    let flash = over("flash", fit.flash_over_bytes, fit.flash_limit_bytes);
+    let lines: Vec<String> = arena.into_iter().chain(flash).collect();
+    (!lines.is_empty()).then(|| format!("It does not fit.\n {}", lines.join("\n ")))
 }
 
 fn fits_table(fits: &[Fit]) -> Table {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_chart;
+mod bench_device;
 mod bench_markdown;
 mod bench_model;
 mod bench_table;
@@ -18,14 +19,19 @@ mod convert;
 mod convert_args;
 mod convert_report;
 mod data_args;
+mod device;
 mod diagnostics;
 mod eval;
+mod flash;
 mod improve_args;
 mod inspect;
 mod keygen;
 mod keys;
 mod model_file;
+mod monitor;
+mod on_device;
 mod out;
+mod port_args;
 mod progress;
 mod prune;
 mod quantize;
@@ -67,6 +73,8 @@ Examples:
   mote eval net.mote --data test/ --float model.onnx         accuracy, int8 beside float
   mote inspect net.mote                                      what is in the file, and what it needs
   mote train models/digits-scratch                           train a recipe's layers, then convert them
+  mote flash net.mote --port /dev/ttyACM0                    put it on a device and try it out there
+  mote bench net.mote --port /dev/ttyACM0                    how long it takes there, layer by layer
 
 Exit codes: 0 done, and every check held; 1 ran, but a check failed; 2 usage or any other error.";
 
@@ -88,6 +96,9 @@ enum Command {
     Keygen(keygen::Args),
     Sign(sign::Args),
     Verify(verify::Args),
+    Flash(flash::Args),
+    Device(device::Args),
+    Monitor(monitor::Args),
     Completions(completions::Args),
 }
 
@@ -125,6 +136,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Keygen(args) => keygen::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Flash(args) => flash::run(args, &progress),
+        Command::Device(args) => device::run(args, &progress),
+        Command::Monitor(args) => monitor::run(args, &progress),
         Command::Completions(args) => completions::run(args),
     }
 }

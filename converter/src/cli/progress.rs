@@ -28,6 +28,18 @@ impl Progress {
         Bar(bar)
     }
 
+    /// A bar of `len` bytes with rate and time left. It vanishes when it is dropped.
+    pub fn bytes(&self, len: usize, what: &str) -> Bar {
+        let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(len as u64), target);
+        let template = "{msg:<22} {bar:32} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        bar.set_message(what.to_string());
+        Bar(bar)
+    }
+
     /// Something that takes a while, nobody knows how long. It vanishes when it is dropped.
     pub fn spinner(&self, what: &str) -> Bar {
         let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -68,6 +80,16 @@ impl Bar {
     /// Sets how many steps are done.
     pub fn set(&self, done: usize) {
         self.0.set_position(done as u64);
+    }
+
+    /// Says something else beside it.
+    pub fn say(&self, what: String) {
+        self.0.set_message(what);
+    }
+
+    /// Takes it away while something else is printed.
+    pub fn apart<R>(&self, print: impl FnOnce() -> R) -> R {
+        self.0.suspend(print)
     }
 
     /// One more step is done.

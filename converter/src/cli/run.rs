@@ -2,6 +2,7 @@
 
 use super::data_args::DataArgs;
 use super::model_file::{ModelFile, OutputSpec};
+use super::on_device::OnDevice;
 use super::out::print_json;
 use super::table::{Table, count, real, sizes};
 use super::{Hinted, Progress, Verdict, print};
@@ -22,7 +23,7 @@ Examples:
   mote run net.mote --input q.npy --raw --output r.npy     stored int8 values on both sides, as on the device")]
 pub(super) struct Args {
     /// A .mote file.
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// Data: a .npy, .npz, .csv or IDX file or a picture folder; or NAME=FILE for each input.
     #[arg(long, short, value_name = "[NAME=]DATA", required = true)]
     input: Vec<String>,
@@ -47,16 +48,29 @@ const MAX_CLASSES: usize = 4096;
 
 pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let model = ModelFile::open(&args.file)?;
-    let targets = targets(&args, &model)?;
+    run_model(&args, &model, progress, None)
+}
+
+/// Runs the samples on the host, or on a device too, which has to give the same bytes.
+pub(super) fn run_model(
+    args: &Args,
+    model: &ModelFile,
+    progress: &Progress,
+    mut device: Option<&mut OnDevice>,
+) -> anyhow::Result<Verdict> {
+    let targets = targets(args, model)?;
     let files: Vec<_> = args.input.iter().map(|text| named(text)).collect();
     if args.raw {
         let window = LoadOptions { skip: args.data.skip, limit: args.data.limit, ..LoadOptions::default() };
-        return super::run_raw::run(&model, &files, &window, &targets, progress);
+        return super::run_raw::run(model, &files, &window, &targets, progress, device);
     }
     let options = args.data.options_with_record(&model.summary.provenance.normalization, model.labels(), progress)?;
     let data = data::load_each(&files, &model.inputs, &options)?;
     let bar = progress.bar(data.len(), "running");
-    let outputs = run_stored(&model.session, &data.samples, &|| bar.step())?;
+    let outputs = match &mut device {
+        None => run_stored(&model.session, &data.samples, &|| bar.step())?,
+        Some(device) => device.run_all(&model.session, &data, &|| bar.step())?,
+    };
     drop(bar);
     let specs = model.outputs()?;
     for (index, path) in &targets {
@@ -68,13 +82,16 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
         }
     }
     if args.json {
-        print_json(
-            &json!({ "schema": 1, "samples": outputs.len(), "outputs": samples_json(&specs, &data, &outputs) }),
-        )?;
+        print_json(&json!({
+            "schema": 1,
+            "samples": outputs.len(),
+            "outputs": samples_json(&specs, &data, &outputs),
+            "device": device.as_ref().map(|device| device.json()),
+        }))?;
     } else if targets.is_empty() {
-        print(table(&model, &specs, &data, &outputs, args.top).to_string())?;
+        print(table(model, &specs, &data, &outputs, args.top).to_string())?;
     }
-    Ok(Verdict::Pass)
+    Ok(device.map_or(Verdict::Pass, |device| device.verdict(progress)))
 }
 
 /// `name=path`, or a path alone.
@@ -166,7 +183,7 @@ fn table(model: &ModelFile, specs: &[OutputSpec], data: &Dataset, outputs: &Outp
     table
 }
 
-fn best(values: &[f32], top: usize, class: &dyn Fn(usize) -> String) -> String {
+pub(super) fn best(values: &[f32], top: usize, class: &dyn Fn(usize) -> String) -> String {
     if let [one] = values {
         return real(f64::from(*one));
     }
@@ -177,7 +194,7 @@ fn best(values: &[f32], top: usize, class: &dyn Fn(usize) -> String) -> String {
     shown.collect::<Vec<_>>().join("  ")
 }
 
-fn range(values: &[f32]) -> String {
+pub(super) fn range(values: &[f32]) -> String {
     let min = values.iter().copied().fold(f32::INFINITY, f32::min);
     let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     format!("{} values, {} to {}", count(values.len() as u64), real(min.into()), real(max.into()))

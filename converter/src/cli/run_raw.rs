@@ -1,6 +1,7 @@
-//! `mote run --raw`: stored bytes in, stored bytes out, as the device sees them.
+//! `mote run --raw`: stored bytes in, stored bytes out, as the device sees them; on the host, or on a device.
 
 use super::model_file::ModelFile;
+use super::on_device::OnDevice;
 use super::{Hinted, Progress, Verdict, print};
 use crate::data::{self, InputSpec, LoadOptions, write_npy};
 use mote_runtime::format::{DType, Port};
@@ -12,6 +13,7 @@ pub(super) fn run(
     window: &LoadOptions,
     targets: &[(usize, PathBuf)],
     progress: &Progress,
+    mut device: Option<&mut OnDevice>,
 ) -> anyhow::Result<Verdict> {
     let mut runner = model.session.runner()?;
     let (inputs, outputs) = (runner.inputs().to_vec(), runner.outputs().to_vec());
@@ -36,7 +38,11 @@ pub(super) fn run(
             Hinted::new(what, "leave out --raw to give the network's own values")
         })?;
         let slices: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
-        for (all, one) in results.iter_mut().zip(runner.run_raw(&slices)?) {
+        let mut outputs = runner.run_raw(&slices)?;
+        if let Some(device) = &mut device {
+            outputs = device.run(&bytes, outputs, &data.sample_name(i))?;
+        }
+        for (all, one) in results.iter_mut().zip(outputs) {
             all.push(one);
         }
         bar.step();
@@ -65,7 +71,7 @@ pub(super) fn run(
             print(signed.join(" "))?;
         }
     }
-    Ok(Verdict::Pass)
+    Ok(device.map_or(Verdict::Pass, |device| device.verdict(progress)))
 }
 
 /// Stored int16 values.
