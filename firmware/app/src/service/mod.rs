@@ -5,30 +5,25 @@
 //!
 //! ```
 //! use mote_firmware_app::LinkedOps;
-//! use mote_firmware_app::service::{Config, Service, ServiceBoard, Work};
-//! use mote_link::Device;
-//! use mote_store::{Error, Key, Layout, Mapped, Policy};
+//! use mote_firmware_app::service::{Config, KEYS, Service, ServiceBoard, Work, serve};
+//! use mote_store::{Error, Layout, Mapped, Policy};
 //!
-//! static KEYS: [Key; 1] = [[0x5a; 32]]; // of those who may sign
 //! const LAYOUT: Layout = Layout::consecutive(0x4_0000, 0x1_8000, 0x2000);
 //!
-//! fn serve<B, F, P>(board: B, flash: F, mut port: P, work: Work<'static>) -> Result<(), Error>
+//! fn start<B, F, P>(board: B, flash: F, mut port: P, work: Work<'static>) -> Result<(), Error>
 //! where
 //!     B: ServiceBoard,
 //!     F: Mapped,
 //!     P: embedded_io::Read + embedded_io::Write,
 //! {
-//!     let config = Config { layout: LAYOUT, keys: &KEYS, policy: Policy::new(work.arena.len() as u32) };
+//!     let config = Config { layout: LAYOUT, keys: KEYS, policy: Policy::new(work.arena.len() as u32) };
 //!     let mut service = Service::<B, F, LinkedOps>::start(board, flash, config, work)?;
-//!     let mut device = Device::new();
-//!     let mut bytes = [0; 64];
-//!     while !service.reboot_wanted() {
-//!         let Ok(n) = port.read(&mut bytes) else { continue };
-//!         let _ = device.feed(&bytes[..n], &mut service, &mut port);
-//!     }
+//!     let _ = serve(&mut service, &mut port);
 //!     Ok(()) // now restart
 //! }
 //! ```
+//!
+//! [`KEYS`] are those of the files that the environment variable `MOTE_PUBLIC_KEYS` named when the firmware was built.
 //!
 //! # The model that runs
 //! The store owns the flash and writes to it, so nothing can borrow a model from it for long. What is kept of a loaded model
@@ -68,11 +63,15 @@ mod handler;
 mod loaded;
 mod log;
 mod refusal;
+mod serve;
 mod start;
 mod times;
 
 pub use board::ServiceBoard;
 pub use log::LOG_BYTES;
 pub use refusal::{Doing, refusal};
+pub use serve::serve;
 pub use start::{Config, Service, Work};
 pub use times::MAX_RUNS;
+
+include!(concat!(env!("OUT_DIR"), "/keys.rs"));

@@ -1,10 +1,14 @@
 //! What Arm's MPS2 FPGA images have in common: UART, timer, stack, leaving the emulator.
 //!
-//! A board's `main.rs` holds its memory and calls [`start`].
+//! A board's `main.rs` holds its memory and calls [`start`]; with the feature `service`, its `bin/service.rs` calls `serve`.
 #![no_std]
 
 mod fault;
+#[cfg(feature = "service")]
+mod flash;
 mod memory;
+#[cfg(feature = "service")]
+mod service;
 mod stack;
 mod timer;
 mod uart;
@@ -13,6 +17,8 @@ mod vectors;
 use core::marker::PhantomData;
 use cortex_m_semihosting::debug;
 use mote_firmware_app::{Board, LinkedOps, Memory, StackUsed};
+#[cfg(feature = "service")]
+pub use service::serve;
 use timer::Timer;
 
 /// Name of a board's folder.

@@ -2,6 +2,8 @@
 #![no_std]
 #![no_main]
 
+mod trap;
+
 use cortex_m_rt::entry;
 use mote_board_mps2::{Name, start};
 use mote_runtime::Arena;
@@ -18,15 +20,6 @@ impl Name for This {
 #[entry]
 fn main() -> ! {
     static mut ARENA: Arena<ARENA_BYTES> = Arena::new();
-    trap_unaligned_accesses();
+    trap::trap_unaligned_accesses();
     start::<This>(ARENA.as_mut_slice())
-}
-
-/// A Cortex-M0+ faults on unaligned accesses; the Cortex-M3 that runs this build does so when asked to.
-fn trap_unaligned_accesses() {
-    const CONFIGURATION_AND_CONTROL: *mut u32 = 0xE000_ED14 as *mut u32;
-    const UNALIGN_TRP: u32 = 1 << 3;
-    // SAFETY: a core register of every ARMv7-M; the bit makes faults out of unaligned accesses and changes nothing
-    // else.
-    unsafe { CONFIGURATION_AND_CONTROL.write_volatile(CONFIGURATION_AND_CONTROL.read_volatile() | UNALIGN_TRP) };
 }

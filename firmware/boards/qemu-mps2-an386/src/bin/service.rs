@@ -1,0 +1,26 @@
+//! A device that a host flashes models to, asks and measures.
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use mote_board_mps2::{Name, serve};
+use mote_runtime::Arena;
+
+/// `arena_bytes` of board.toml.
+const ARENA_BYTES: usize = 0x00100000;
+/// For times of instructions: a program of 128 with 32 runs, or a longer one with fewer.
+const TIME_WORDS: usize = 128 * 33;
+
+struct This;
+
+impl Name for This {
+    const NAME: &'static str = "qemu-mps2-an386";
+}
+
+#[entry]
+fn main() -> ! {
+    static mut ARENA: Arena<ARENA_BYTES> = Arena::new();
+    static mut TIMES: [u32; TIME_WORDS] = [0; TIME_WORDS];
+    // SAFETY: called once, and this program looks at neither a model nor a job in memory.
+    unsafe { serve::<This>(ARENA.as_mut_slice(), TIMES) }
+}
