@@ -150,7 +150,7 @@ fn report(args: &Args, port: &Port, device: &mut Device, file: &[u8], sent: Sent
     }
     let state = match (sent.active, sent.was_there) {
         (true, true) => "runs; it was there already",
-        (true, false) => "runs: its self-test vectors gave the expected bytes on the device",
+        (true, false) => "runs; it passed its trial on the device",
         (false, _) => "verified, and waits for `mote device activate`",
     };
     print(facts(&[

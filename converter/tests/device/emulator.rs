@@ -1,0 +1,176 @@
+//! A folder with keys and models, and an emulated board whose firmware trusts one of the keys.
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use serde_json::Value;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const BOARD: &str = "qemu-mps2-an386";
+const TARGET: &str = "thumbv7em-none-eabihf";
+
+fn firmware() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware")
+}
+
+/// The folder with the keys `release` and `other`, and the image that trusts `release`. One for all tests, as building takes long.
+struct Built {
+    keys: tempfile::TempDir,
+    image: PathBuf,
+}
+
+fn built() -> Option<&'static Built> {
+    static BUILT: OnceLock<Option<Built>> = OnceLock::new();
+    BUILT.get_or_init(|| has_qemu().then(build)).as_ref()
+}
+
+fn build() -> Built {
+    let keys = tempfile::tempdir().unwrap();
+    for name in ["release", "other"] {
+        mote(keys.path(), &["keygen", name]).success();
+    }
+    // Folders of its own: other tests build the board with other kernels and without keys.
+    let target = firmware().join("target/service");
+    let mut cargo = std::process::Command::new("cargo");
+    cargo.args(["build", "--release", "--locked", "--quiet", "--features", "service", "--target-dir"]).arg(&target);
+    cargo.args(["--bin", &format!("mote-{BOARD}-service")]).current_dir(firmware().join("boards").join(BOARD));
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR", "MOTE_OPS"]
+    {
+        cargo.env_remove(variable);
+    }
+    let output = cargo.env("MOTE_PUBLIC_KEYS", keys.path().join("release.pub.pem")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let image = keys.path().join("image");
+    std::fs::copy(target.join(TARGET).join("release").join(format!("mote-{BOARD}-service")), &image).unwrap();
+    Built { keys, image }
+}
+
+fn has_qemu() -> bool {
+    let found = std::process::Command::new("qemu-system-arm").arg("--version").output().is_ok();
+    if !found {
+        let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
+        assert!(!required, "MOTE_REQUIRE_QEMU=1, but there is no qemu-system-arm");
+        eprintln!("SKIPPED: there is no qemu-system-arm");
+    }
+    found
+}
+
+/// Runs the command line in `folder`.
+pub fn mote(folder: &Path, words: &[&str]) -> Assert {
+    Command::new(env!("CARGO_BIN_EXE_mote")).current_dir(folder).args(words).assert()
+}
+
+pub fn stdout(assert: &Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+}
+
+pub fn stderr(assert: &Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+pub fn json(assert: &Assert) -> Value {
+    serde_json::from_slice(&assert.get_output().stdout).unwrap()
+}
+
+/// An emulated device that was just switched on, and a folder to work in.
+pub struct Emulator {
+    qemu: Child,
+    pub folder: tempfile::TempDir,
+    pub address: String,
+}
+
+impl Emulator {
+    /// None, loudly, without QEMU.
+    pub fn start() -> Option<Self> {
+        let built = built()?;
+        // Free now, and most likely in a moment.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let qemu = std::process::Command::new("qemu-system-arm")
+            .args(["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-semihosting", "-serial"])
+            .arg(format!("tcp:{address},server=on,wait=off"))
+            .arg("-kernel")
+            .arg(&built.image)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let emulator = Self { qemu, folder: tempfile::tempdir().unwrap(), address };
+        let until = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(&emulator.address).is_err() {
+            assert!(Instant::now() < until, "QEMU does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(emulator)
+    }
+
+    /// For `--port`.
+    pub fn port(&self) -> String {
+        format!("tcp:{}", self.address)
+    }
+
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command against the device.
+    pub fn mote(&self, words: &[&str]) -> Assert {
+        mote(self.folder.path(), &[words, &["--port", &self.port()]].concat())
+    }
+
+    /// Its JSON object; it must succeed.
+    pub fn held(&self, words: &[&str]) -> Value {
+        json(&self.mote(&[words, &["--json"]].concat()).success())
+    }
+
+    /// Why the device refused.
+    pub fn refused(&self, words: &[&str]) -> String {
+        let report = json(&self.mote(&[words, &["--json"]].concat()).code(1));
+        assert_eq!(report["held"], false);
+        report["failed"].as_str().unwrap().to_owned()
+    }
+
+    /// A network as a model file called `name`, with a version, not signed.
+    pub fn convert(&self, network: &Path, name: &str, version: u32) {
+        let network = network.to_str().unwrap();
+        let version = version.to_string();
+        mote(self.folder.path(), &["convert", network, "-o", name, "--model-version", &version, "--quiet"]).success();
+    }
+
+    /// The same file signed with a key, under another version.
+    pub fn sign(&self, name: &str, key: &str, version: u32, output: &str) {
+        let Some(built) = built() else { return };
+        let key = built.keys.path().join(format!("{key}.key.pem"));
+        let (key, version) = (key.to_str().unwrap(), version.to_string());
+        let words = ["sign", name, "--key", key, "--model-version", &version, "-o", output];
+        mote(self.folder.path(), &words).success();
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+/// Samples of the shipped digits network, and the network.
+pub fn digits() -> (PathBuf, PathBuf) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits-cnn");
+    (folder.join("model.onnx"), folder.join("test.csv"))
+}
+
+/// The shipped digits network on a device, signed, as version 1. Its self-test vectors are in the file.
+pub fn with_digits() -> Option<Emulator> {
+    let device = Emulator::start()?;
+    let (network, _) = digits();
+    let train = network.with_file_name("train.csv");
+    let words = ["convert", network.to_str().unwrap(), "--calibrate", train.to_str().unwrap(), "--limit", "64"];
+    mote(device.folder.path(), &[&words[..], &["-o", "plain.mote", "--quiet"]].concat()).success();
+    device.sign("plain.mote", "release", 1, "digits.mote");
+    assert_eq!(device.held(&["flash", "digits.mote"])["active"], true);
+    Some(device)
+}
