@@ -6,7 +6,7 @@
 #   nostd   the runtime on every target, every feature
 #   miri    the runtime's portable kernels under Miri
 #   test    unit, property, whole-model, recipe, command-line and documentation tests
-#   qemu    emulated boards: same bytes as the host, arena and stack as planned, panic sites, image size
+#   qemu    emulated boards: same bytes as the host, arena and stack as planned, panic sites, image size, from file to device
 #   bench   every benchmark runs once
 #   fuzz    Model::load under a fuzzer for a minute (not part of the default run; installs cargo-fuzz)
 set -euo pipefail
@@ -28,7 +28,7 @@ run_lint_firmware() {
     (cd firmware && cargo clippy --release --all-targets -- -D warnings)
     local board
     for board in firmware/boards/*/board.toml; do
-        (cd "$(dirname "$board")" && cargo clippy --release -- -D warnings)
+        (cd "$(dirname "$board")" && cargo clippy --release -- -D warnings && cargo clippy --release --features unsigned -- -D warnings)
     done
 }
 
@@ -74,7 +74,7 @@ run_test() {
     local file tests=()
     for file in converter/tests/*.rs; do
         case $(basename "$file" .rs) in
-        qemu | bench_cli) ;;
+        qemu | bench_cli | device) ;;
         *) tests+=(--test "$(basename "$file" .rs)") ;;
         esac
     done
@@ -86,7 +86,7 @@ run_test() {
 
 run_qemu() {
     (cd firmware && cargo test --release)
-    MOTE_REQUIRE_QEMU=1 linted cargo test --release -p mote --test qemu --test bench_cli -- --nocapture
+    MOTE_REQUIRE_QEMU=1 linted cargo test --release -p mote --test qemu --test bench_cli --test device -- --nocapture
 }
 
 run_bench() {

@@ -13,6 +13,8 @@ mod measures;
 mod no_device;
 #[path = "device/refused.rs"]
 mod refused;
+#[path = "device/size.rs"]
+mod size;
 mod support;
 #[path = "device/updates.rs"]
 mod updates;

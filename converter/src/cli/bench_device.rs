@@ -5,10 +5,9 @@ use super::on_device::{check_runs, time};
 use super::out::print_json;
 use super::port_args::{explained, open};
 use super::table::facts;
-use super::{Hinted, Progress, Table, Verdict, count, percent, print};
+use super::{Progress, Table, Verdict, count, percent, print};
 use crate::device::Port;
 use crate::inspect::InstructionSummary;
-use mote_link::{Bench, Timing};
 use serde::Serialize;
 use std::path::Path;
 
@@ -22,14 +21,22 @@ struct Measured {
     firmware: String,
     /// 0 if unknown.
     ticks_per_second: u32,
-    runs: u16,
+    /// Time of each run, in the order of the runs.
+    runs: Vec<u64>,
+    #[serde(flatten)]
+    time: Spread,
+    macs: u64,
+    per_instruction: Vec<Layer>,
+}
+
+/// Times of several runs.
+#[derive(Clone, Debug, Serialize)]
+struct Spread {
     min: u64,
     median: u64,
     max: u64,
-    macs: u64,
-    /// Ticks of the median for a multiply-accumulate; cycles, where the clock is that of the core.
+    /// Ticks of the median for a multiply-accumulate: cycles, where the clock is that of the core.
     ticks_per_mac: Option<f64>,
-    per_instruction: Vec<Layer>,
 }
 
 /// One instruction of the program.
@@ -38,11 +45,9 @@ struct Layer {
     index: usize,
     op: String,
     node: String,
-    min: u32,
-    median: u32,
-    max: u32,
     macs: u64,
-    ticks_per_mac: Option<f64>,
+    #[serde(flatten)]
+    time: Spread,
     /// Of the sum over all instructions.
     share: f64,
 }
@@ -53,16 +58,19 @@ pub(super) fn run(file: &Path, port: &Port, repeat: u32, json: bool, progress: &
     check_runs(&mut device, &model)?;
     let welcome = device.hello().map_err(explained)?.clone();
     let ticks_per_second = device.info().map_err(explained)?.ticks_per_second;
-    let (bench, timings) = {
-        let _spinner = progress.spinner(&format!("running on {}", welcome.board));
-        device.bench(repeat.min(u16::MAX.into()) as u16).map_err(explained)?
-    };
-    if bench.runs == 0 {
-        return Err(Hinted::new("the device measured no run", "`mote device log` may say why").into());
+    // Run by run: the device needs memory for one only, and every time is known here.
+    let mut runs = Vec::new();
+    let mut layers: Vec<Vec<u64>> = Vec::new();
+    let bar = progress.bar(repeat as usize, &format!("running on {}", welcome.board));
+    for _ in 0..repeat {
+        let (bench, timings) = device.bench(1).map_err(explained)?;
+        runs.push(bench.median);
+        layers.resize_with(timings.len(), Vec::new);
+        layers.iter_mut().zip(timings).for_each(|(all, one)| all.push(one.median.into()));
+        bar.step();
     }
-    if u32::from(bench.runs) < repeat {
-        progress.note(format!("the device has room for the times of {} runs", bench.runs));
-    }
+    drop(bar);
+    let timed = layers.len();
     let measured = Measured {
         schema: 1,
         model: model.summary.name.clone(),
@@ -70,67 +78,60 @@ pub(super) fn run(file: &Path, port: &Port, repeat: u32, json: bool, progress: &
         board: welcome.board,
         firmware: welcome.firmware,
         ticks_per_second,
-        per_instruction: layers(&model.summary.instructions, &timings),
+        time: Spread::of(runs.clone(), model.summary.macs),
+        runs,
         macs: model.summary.macs,
-        ..whole(&bench)
+        per_instruction: per_instruction(&model.summary.instructions, layers),
     };
-    let measured = Measured { ticks_per_mac: per_mac(measured.median, measured.macs), ..measured };
     if json {
         print_json(&measured)?
     } else {
         print(text(&measured, port))?
     }
-    if timings.len() < model.summary.instructions.len() {
+    if timed < model.summary.instructions.len() {
         progress.note(format!(
             "times of {} of {} instructions: the device has no room for more",
-            timings.len(),
+            timed,
             model.summary.instructions.len()
         ));
     }
     Ok(Verdict::Pass)
 }
 
-fn whole(bench: &Bench) -> Measured {
-    Measured {
-        schema: 1,
-        model: String::new(),
-        model_version: 0,
-        board: String::new(),
-        firmware: String::new(),
-        ticks_per_second: 0,
-        runs: bench.runs,
-        min: bench.min,
-        median: bench.median,
-        max: bench.max,
-        macs: 0,
-        ticks_per_mac: None,
-        per_instruction: Vec::new(),
-    }
-}
-
-fn layers(instructions: &[InstructionSummary], timings: &[Timing]) -> Vec<Layer> {
-    let total: u64 = timings.iter().map(|t| u64::from(t.median)).sum();
-    let layer = |(i, t): (&InstructionSummary, &Timing)| Layer {
+fn per_instruction(instructions: &[InstructionSummary], times: Vec<Vec<u64>>) -> Vec<Layer> {
+    let layer = |(i, times): (&InstructionSummary, Vec<u64>)| Layer {
         index: i.index,
         op: i.op.clone(),
         node: i.node.clone(),
-        min: t.min,
-        median: t.median,
-        max: t.max,
         macs: i.macs,
-        ticks_per_mac: per_mac(t.median.into(), i.macs),
-        share: if total == 0 { 0.0 } else { f64::from(t.median) / total as f64 },
+        time: Spread::of(times, i.macs),
+        share: 0.0,
     };
-    instructions.iter().zip(timings).map(layer).collect()
+    let mut layers: Vec<Layer> = instructions.iter().zip(times).map(layer).collect();
+    let total = layers.iter().map(|layer| layer.time.median).sum::<u64>().max(1);
+    layers.iter_mut().for_each(|layer| layer.share = layer.time.median as f64 / total as f64);
+    layers
+}
+
+impl Spread {
+    fn of(mut times: Vec<u64>, macs: u64) -> Self {
+        times.sort_unstable();
+        let at = |index: usize| times.get(index).copied().unwrap_or_default();
+        let median = at(times.len() / 2);
+        Self { min: at(0), median, max: at(times.len().saturating_sub(1)), ticks_per_mac: per_mac(median, macs) }
+    }
+
+    /// How far the slowest is from the fastest, of the median.
+    fn width(&self) -> String {
+        match self.median {
+            0 => String::new(),
+            median => percent((self.max - self.min) as f64 / median as f64),
+        }
+    }
 }
 
 fn per_mac(ticks: u64, macs: u64) -> Option<f64> {
     (macs > 0).then(|| ticks as f64 / macs as f64)
-}
-
-/// How far the slowest is from the fastest, of the median.
-fn spread(min: u64, median: u64, max: u64) -> String {
-    if median == 0 { String::new() } else { percent(max.saturating_sub(min) as f64 / median as f64) }
 }
 
 fn text(m: &Measured, port: &Port) -> String {
@@ -142,12 +143,12 @@ fn text(m: &Measured, port: &Port) -> String {
             l.index.to_string(),
             l.op.clone(),
             l.node.clone(),
-            count(l.median.into()),
-            count(l.min.into()),
-            count(l.max.into()),
-            spread(l.min.into(), l.median.into(), l.max.into()),
+            count(l.time.median),
+            count(l.time.min),
+            count(l.time.max),
+            l.time.width(),
             if l.macs == 0 { String::new() } else { count(l.macs) },
-            rate(l.ticks_per_mac),
+            rate(l.time.ticks_per_mac),
             percent(l.share),
         ]);
     }
@@ -161,10 +162,15 @@ fn text(m: &Measured, port: &Port) -> String {
         ("clock", clock),
         (
             "latency",
-            format!("{}: median of {} runs, {} ticks", time(m.median, m.ticks_per_second), m.runs, count(m.median)),
+            format!(
+                "{}: median of {} runs, {} ticks",
+                time(m.time.median, m.ticks_per_second),
+                m.runs.len(),
+                count(m.time.median)
+            ),
         ),
-        ("", format!("{} to {} ticks, spread {}", count(m.min), count(m.max), spread(m.min, m.median, m.max))),
-        ("MACs", format!("{}; {} ticks each", count(m.macs), rate(m.ticks_per_mac))),
+        ("", format!("{} to {} ticks, spread {}", count(m.time.min), count(m.time.max), m.time.width())),
+        ("MACs", format!("{}; {} ticks each", count(m.macs), rate(m.time.ticks_per_mac))),
     ];
     format!("{table}\n\n{}", facts(&lines))
 }
@@ -175,8 +181,10 @@ mod tests {
 
     #[test]
     fn spread_is_of_the_median() {
-        assert_eq!(spread(90, 100, 115), "25.00 %");
-        assert_eq!(spread(0, 0, 0), "");
+        let spread = Spread::of(vec![100, 115, 90], 50);
+        assert_eq!((spread.min, spread.median, spread.max, spread.ticks_per_mac), (90, 100, 115, Some(2.0)));
+        assert_eq!(spread.width(), "25.00 %");
+        assert_eq!(Spread::of(vec![0], 0).width(), "");
         assert_eq!(per_mac(10, 0), None);
     }
 }

@@ -3,10 +3,12 @@
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use serde_json::Value;
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 const BOARD: &str = "qemu-mps2-an386";
@@ -24,15 +26,22 @@ struct Built {
 
 fn built() -> Option<&'static Built> {
     static BUILT: OnceLock<Option<Built>> = OnceLock::new();
-    BUILT.get_or_init(|| has_qemu().then(build)).as_ref()
+    let make = || {
+        let keys = tempfile::tempdir().unwrap();
+        for name in ["release", "other"] {
+            mote(keys.path(), &["keygen", name]).success();
+        }
+        let image = build(keys.path(), "image", None);
+        Built { keys, image }
+    };
+    BUILT.get_or_init(|| has_qemu().then(make)).as_ref()
 }
 
-fn build() -> Built {
-    let keys = tempfile::tempdir().unwrap();
-    for name in ["release", "other"] {
-        mote(keys.path(), &["keygen", name]).success();
-    }
-    // Folders of its own: other tests build the board with other kernels and without keys.
+/// Builds the firmware with all kernels, or with these, and keeps the image under `name` beside the keys.
+fn build(keys: &Path, name: &str, kernels: Option<&str>) -> PathBuf {
+    // One at a time, and in a folder of its own: other tests build the board without keys.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _building = BUILDING.lock().unwrap();
     let target = firmware().join("target/service");
     let mut cargo = std::process::Command::new("cargo");
     cargo.args(["build", "--release", "--locked", "--quiet", "--features", "service", "--target-dir"]).arg(&target);
@@ -41,11 +50,12 @@ fn build() -> Built {
     {
         cargo.env_remove(variable);
     }
-    let output = cargo.env("MOTE_PUBLIC_KEYS", keys.path().join("release.pub.pem")).output().unwrap();
+    cargo.envs(kernels.map(|kernels| ("MOTE_OPS", kernels)));
+    let output = cargo.env("MOTE_PUBLIC_KEYS", keys.join("release.pub.pem")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let image = keys.path().join("image");
+    let image = keys.join(name);
     std::fs::copy(target.join(TARGET).join("release").join(format!("mote-{BOARD}-service")), &image).unwrap();
-    Built { keys, image }
+    image
 }
 
 fn has_qemu() -> bool {
@@ -85,25 +95,50 @@ pub struct Emulator {
 impl Emulator {
     /// None, loudly, without QEMU.
     pub fn start() -> Option<Self> {
-        let built = built()?;
+        Some(Self::switch_on(&built()?.image))
+    }
+
+    /// One whose firmware has these kernels only, and its image.
+    pub fn with_kernels(kernels: &str) -> Option<(Self, PathBuf)> {
+        let image = build(built()?.keys.path(), "image-with-kernels", Some(kernels));
+        Some((Self::switch_on(&image), image))
+    }
+
+    fn switch_on(image: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let monitor = folder.path().join("monitor");
         // Free now, and most likely in a moment.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let qemu = std::process::Command::new("qemu-system-arm")
-            .args(["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-semihosting", "-serial"])
+            .args(["-M", "mps2-an386", "-display", "none", "-semihosting", "-serial"])
             .arg(format!("tcp:{address},server=on,wait=off"))
-            .arg("-kernel")
-            .arg(&built.image)
+            .args(["-monitor", &format!("unix:{},server=on,wait=off", monitor.display()), "-kernel"])
+            .arg(image)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let emulator = Self { qemu, folder: tempfile::tempdir().unwrap(), address };
+        let emulator = Self { qemu, folder, address };
         let until = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(&emulator.address).is_err() {
             assert!(Instant::now() < until, "QEMU does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(emulator)
+        emulator
+    }
+
+    /// What the memory of the machine holds.
+    pub fn memory(&self, address: u32, bytes: usize) -> Vec<u8> {
+        let file = self.at("memory");
+        let _ = std::fs::remove_file(&file);
+        let mut monitor = UnixStream::connect(self.at("monitor")).unwrap();
+        writeln!(monitor, "pmemsave {address:#x} {bytes:#x} \"{}\"", file.display()).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while std::fs::metadata(&file).map_or(0, |meta| meta.len()) < bytes as u64 {
+            assert!(Instant::now() < until, "QEMU saves no memory");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::read(file).unwrap()
     }
 
     /// For `--port`.

@@ -7,7 +7,8 @@ use serde_json::Value;
 fn a_bench_has_every_layer_with_its_spread() {
     let Some(device) = with_digits() else { return };
     let report = device.held(&["bench", "digits.mote", "--repeat", "7"]);
-    assert_eq!((&report["runs"], &report["ticks_per_second"]), (&7.into(), &25_000_000.into()));
+    assert_eq!(report["runs"].as_array().unwrap().len(), 7);
+    assert_eq!(report["ticks_per_second"], 25_000_000);
     let in_order = |of: &Value| {
         let [min, median, max] = ["min", "median", "max"].map(|key| of[key].as_u64().unwrap());
         assert!(min <= median && median <= max, "{of}");

@@ -47,7 +47,7 @@
 //! | flash: runtime with `Conv2d`, `DepthwiseConv2d`, `FullyConnected`, `AveragePool2d`, `Softmax` | 24,400 |
 //! | flash: store, 16,000 of them Ed25519 | 26,300 |
 //! | flash: link and service | 14,200 |
-//! | RAM: [`Service`] and `mote_link::Device` | 2,300 |
+//! | RAM: [`Service`] and `mote_link::Device` | 2,100 |
 //! | stack of a start that tries a model out | 9,600 |
 //! | stack of a request: to verify, run or bench; any other | 7,900; 5,200 |
 //!

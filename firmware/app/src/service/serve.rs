@@ -8,7 +8,7 @@ use mote_runtime::Ops;
 use mote_store::Mapped;
 
 /// Bytes that are taken from the line at a time. Answers may be sent between two of them, so that few suffice.
-const READ_BYTES: usize = 64;
+const READ_BYTES: usize = 16;
 
 /// Answers the host on the line `port` until it asks for a restart; then the board should restart. New lines of the log are
 /// sent as they are written, after the answer that belongs to them.

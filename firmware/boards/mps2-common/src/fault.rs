@@ -1,4 +1,5 @@
-//! What happens when the program is wrong: say so, and end the emulation with status 1.
+//! What happens when the program is wrong: say so, and end the emulation with status 1. A service restarts instead, as a device
+//! in the field has to: a model on trial that brings it down runs out of boots, and the one before comes back.
 
 use core::panic::PanicInfo;
 use cortex_m_rt::{ExceptionFrame, exception};
@@ -15,6 +16,15 @@ fn say_hex(value: u32) {
     }
 }
 
+/// Does not say where, as that would keep the names of all files that can panic in flash.
+#[cfg(feature = "service")]
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    say("\npanic\n");
+    cortex_m::peripheral::SCB::sys_reset()
+}
+
+#[cfg(not(feature = "service"))]
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     say("\npanic ");
@@ -35,5 +45,8 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
         say_hex(value);
     }
     say("\n");
+    #[cfg(feature = "service")]
+    cortex_m::peripheral::SCB::sys_reset();
+    #[cfg(not(feature = "service"))]
     crate::exit(false)
 }
