@@ -60,6 +60,11 @@ impl<'d> Archive<'d> {
 
     /// Follows every reference from the function called `root`; `None` if there is no such function.
     pub fn reach(&self, root: &str) -> Option<Reached> {
+        self.reach_without(root, &|_| false)
+    }
+
+    /// As [`Self::reach`], but does not look into functions that are left out by name: what they alone refer to is not reached.
+    pub fn reach_without(&self, root: &str, left_out: &dyn Fn(&str) -> bool) -> Option<Reached> {
         let root = *self.defined.get(root)?;
         let mut reached = Reached::default();
         let mut seen = HashSet::from([root]);
@@ -72,6 +77,9 @@ impl<'d> Archive<'d> {
             }
             let function = self.name_of(index, section.index());
             reached.names.insert(function.clone());
+            if left_out(&function) {
+                continue;
+            }
             for (_, relocation) in section.relocations() {
                 let (name, place) = self.target(index, relocation.target());
                 if is_panic(&name) && !is_panic(&function) {

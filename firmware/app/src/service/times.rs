@@ -147,9 +147,13 @@ mod tests {
     #[test]
     fn fewer_words_give_fewer_runs_and_then_fewer_instructions() {
         let mut memory = [0; 100];
-        for (words, repeat, instructions, runs, timed) in
-            [(100, 1000, 1, MAX_RUNS, 1), (100, 1000, 20, 4, 20), (100, 3, 20, 3, 20), (100, 7, 60, 1, 50), (1, 9, 5, 1, 0)]
-        {
+        for (words, repeat, instructions, runs, timed) in [
+            (100, 1000, 1, MAX_RUNS, 1),
+            (100, 1000, 20, 4, 20),
+            (100, 3, 20, 3, 20),
+            (100, 7, 60, 1, 50),
+            (1, 9, 5, 1, 0),
+        ] {
             let mut times = Times::new(&mut memory[..words]);
             assert_eq!(times.begin(repeat, instructions), runs, "{words} {repeat} {instructions}");
             times.whole_run(8);

@@ -8,6 +8,7 @@ fn say(text: &str) {
     text.bytes().for_each(crate::uart::send);
 }
 
+#[cfg(not(feature = "service"))]
 fn say_hex(value: u32) {
     for byte in value.to_be_bytes() {
         for digit in [byte >> 4, byte & 15] {
@@ -38,8 +39,9 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 }
 
 #[exception]
-unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+unsafe fn HardFault(#[cfg_attr(feature = "service", allow(unused))] frame: &ExceptionFrame) -> ! {
     say("\nfault");
+    #[cfg(not(feature = "service"))]
     for (name, value) in [(" pc ", frame.pc()), (" lr ", frame.lr()), (" psr ", frame.xpsr())] {
         say(name);
         say_hex(value);
