@@ -4,6 +4,7 @@ use crate::networks::{on_host, samples, signed_negation, sizes};
 use crate::rig::{ARENA_BYTES, Rig};
 use crate::support::{LAYOUT, models};
 use crate::{expect_runs, update};
+use mote_firmware_app::service::MAX_RUNS;
 use mote_link::host::LinkError;
 use mote_link::{Capabilities, Refusal};
 use mote_runtime::{AlignedBytes, Model};
@@ -66,7 +67,7 @@ fn bench_times_every_instruction_and_leaves_a_model_that_runs() {
     update(&rig, 0, &file);
     let mut host = rig.host();
     let instructions = host.model().unwrap().instructions;
-    let fits = 64 / instructions - 1;
+    let fits = (64 / instructions - 1).min(MAX_RUNS as u16);
     for (repeat, runs) in [(1, 1), (3, 3), (1000, fits)] {
         let (bench, timings) = host.bench(repeat).unwrap();
         assert_eq!((bench.runs, bench.instructions), (runs, instructions));
