@@ -4,6 +4,7 @@ mod support;
 
 use assert_cmd::Command;
 use std::path::{Path, PathBuf};
+use support::has_qemu;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -27,16 +28,6 @@ fn digits(folder: &Path) -> PathBuf {
         .assert()
         .success();
     file
-}
-
-fn has_qemu() -> bool {
-    let found = std::process::Command::new("qemu-system-arm").arg("--version").output().is_ok();
-    if !found {
-        let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
-        assert!(!required, "MOTE_REQUIRE_QEMU=1, but there is no qemu-system-arm");
-        eprintln!("SKIPPED: there is no qemu-system-arm");
-    }
-    found
 }
 
 #[test]

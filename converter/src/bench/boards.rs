@@ -28,9 +28,6 @@ pub struct Board {
     pub probe: Option<BoardProbe>,
     /// What its firmware measures time with.
     pub clock: Option<BoardClock>,
-    /// False for hardware that the firmware was built for but never run on.
-    #[serde(default = "yes")]
-    pub run_on_hardware: bool,
     /// Where it is.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -91,10 +88,6 @@ pub struct BoardProbe {
 pub struct BoardClock {
     /// Ticks a second.
     pub hz: u32,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// How a board is emulated.
@@ -206,6 +199,35 @@ mod tests {
             assert!(main.contains(&format!("\"{}\"", board.name)), "{}", board.name);
             let config = std::fs::read_to_string(board.folder.join(".cargo/config.toml")).unwrap();
             assert!(config.contains(&format!("target = \"{}\"", board.target)), "{}", board.name);
+        }
+    }
+
+    #[test]
+    fn the_service_has_the_store_and_the_clock_that_board_files_say() {
+        for board in shipped().into_iter().filter(|board| board.qemu.is_some()) {
+            let (store, clock, qemu) = (board.store.unwrap(), board.clock.unwrap(), board.qemu.unwrap());
+            let service = std::fs::read_to_string(board.folder.join("../mps2-common/src/service.rs")).unwrap();
+            let says = |name: &str| {
+                let line = service
+                    .lines()
+                    .find_map(|l| l.trim_start().strip_prefix(&format!("const {name}: u32 = ")))
+                    .unwrap();
+                let digits = line.trim_end_matches(';').replace('_', "");
+                match digits.strip_prefix("0x") {
+                    Some(digits) => u32::from_str_radix(digits, 16).unwrap(),
+                    None => digits.parse().unwrap(),
+                }
+            };
+            assert_eq!(store.address, board.memory.model_address, "{}", board.name);
+            assert_eq!((store.slot_bytes, store.log_bytes), (says("SLOT_BYTES"), says("LOG_BYTES")), "{}", board.name);
+            assert!(
+                store.log_address() + store.log_bytes <= store.address + board.memory.model_bytes,
+                "{}",
+                board.name
+            );
+            assert_eq!(clock.hz, says("TICKS_PER_SECOND"), "{}", board.name);
+            // An instruction takes a nanosecond.
+            assert_eq!(qemu.instructions_per_tick * u64::from(clock.hz), 1_000_000_000, "{}", board.name);
         }
     }
 

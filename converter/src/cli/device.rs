@@ -3,11 +3,12 @@
 use super::model_file::ModelFile;
 use super::on_device::OnDevice;
 use super::out::print_json;
-use super::port_args::{PortArgs, explained, refusal_hint, update_explained};
+use super::port_args::{PortArgs, explained, refusal_hint, refused, update_explained};
 use super::run::run_model;
 use super::table::{Table, count, facts, kib};
 use super::{Progress, Verdict, print};
-use crate::device::{self, Device, DeviceError, UpdateError};
+use crate::device::{self, Device, DeviceError, UpdateError, printable};
+use crate::inspect::hex;
 use clap::Subcommand;
 use mote_link::{Capabilities, Refusal, SlotInfo, SlotState};
 use serde_json::{Value, json};
@@ -94,7 +95,7 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
             Ok(done(format!("slot {slot} holds a file that this device trusts")))
         }),
         Verb::Activate(Slot { slot, asked }) => ask(&asked, progress, &mut |device| {
-            device::activate(device, slot, &mut |_| {}).map_err(|error| match error {
+            device::activate(device, slot).map_err(|error| match error {
                 UpdateError::Refused(refusal) => anyhow::Error::new(refusal),
                 error => update_explained(error),
             })?;
@@ -116,6 +117,9 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     }
 }
 
+/// No microcontroller keeps a longer log.
+const MAX_LOG_BYTES: usize = 1 << 20;
+
 /// What is said, and the same as a JSON object.
 type Answer = (String, Value);
 
@@ -136,15 +140,7 @@ fn ask(
     };
     // A device that says no has answered: a check that failed.
     let Some(refusal) = error.downcast_ref::<Refusal>() else { return Err(error) };
-    if asked.json {
-        print_json(&json!({ "schema": 1, "held": false, "failed": refusal.to_string() }))?;
-    } else {
-        print(format!("REFUSED: {refusal}"))?;
-    }
-    if let Some(hint) = refusal_hint(refusal) {
-        progress.note(hint);
-    }
-    Ok(Verdict::Fail)
+    refused(None, &refusal.to_string(), refusal_hint(refusal), asked.json, progress)
 }
 
 fn done(text: String) -> Answer {
@@ -188,7 +184,7 @@ fn info(device: &mut Device) -> anyhow::Result<Answer> {
     let running = match (&model, info.active) {
         (Some(model), Some(slot)) => format!(
             "{} in slot {slot}: {} bytes, {} instructions, arena of {}",
-            model.name,
+            printable(model.name.as_bytes()),
             count(model.file_bytes.into()),
             model.instructions,
             kib(model.arena_bytes.into())
@@ -201,8 +197,8 @@ fn info(device: &mut Device) -> anyhow::Result<Answer> {
         format!("{} ticks a second", count(info.ticks_per_second.into()))
     };
     let text = facts(&[
-        ("board", welcome.board.clone()),
-        ("firmware", format!("{}, protocol {}", welcome.firmware, welcome.version)),
+        ("board", printable(welcome.board.as_bytes())),
+        ("firmware", format!("{}, protocol {}", printable(welcome.firmware.as_bytes()), welcome.version)),
         (
             "accepts",
             format!(
@@ -245,7 +241,7 @@ fn slots(device: &mut Device) -> anyhow::Result<Answer> {
         let hash = if is_file(slot) { hex(slot.sha256.get(..8).unwrap_or_default()) } else { String::new() };
         let version = if is_file(slot) { slot.version.to_string() } else { String::new() };
         let bytes = if slot.length == 0 { String::new() } else { count(slot.length.into()) };
-        table.row(&[index.to_string(), state(slot.state), slot.name.clone(), version, bytes, hash]);
+        table.row(&[index.to_string(), state(slot.state), printable(slot.name.as_bytes()), version, bytes, hash]);
     }
     let value = |(index, slot): (usize, &SlotInfo<String>)| {
         json!({
@@ -260,7 +256,8 @@ fn slots(device: &mut Device) -> anyhow::Result<Answer> {
 fn log(device: &mut Device) -> anyhow::Result<Answer> {
     let mut bytes = Vec::new();
     let mut after = 0;
-    loop {
+    // A device that never ends is not believed.
+    while bytes.len() < MAX_LOG_BYTES {
         let log = device.log(after).map_err(told)?;
         if log.bytes.is_empty() {
             break;
@@ -268,7 +265,7 @@ fn log(device: &mut Device) -> anyhow::Result<Answer> {
         after = log.next();
         bytes.extend(log.bytes);
     }
-    let text = String::from_utf8_lossy(&bytes).trim_end().to_string();
+    let text = printable(&bytes).trim_end().to_string();
     let lines: Vec<&str> = text.lines().collect();
     let value = json!({ "schema": 1, "held": true, "lines": lines });
     Ok((text.clone(), value))
@@ -294,8 +291,4 @@ fn state(state: SlotState) -> String {
         SlotState::Receiving { received } => format!("receiving, {} there", count(received.into())),
         state => state_name(state).into(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,11 +2,11 @@
 
 use super::model_file::{ModelFile, read};
 use super::out::print_json;
-use super::port_args::{open, refusal_hint, update_explained};
+use super::port_args::{open, refusal_hint, refused, update_explained};
 use super::table::{count, facts};
 use super::{Hinted, Progress, Verdict, print};
 use crate::boards;
-use crate::device::{Device, Port, Probe, ProbeError, Sent, Step, UpdateError, activate, send};
+use crate::device::{Device, Port, Probe, ProbeError, Sent, UpdateError, activate, send};
 use anyhow::Context;
 use serde_json::json;
 use std::path::PathBuf;
@@ -19,14 +19,14 @@ Examples:
   mote flash net.mote --port /dev/ttyACM0                  through the firmware, over a serial port
   mote flash net.mote --port tcp:127.0.0.1:5555            an emulated board
   mote flash net.mote --port /dev/ttyACM0 --no-activate    send and verify only; `mote device activate` later
-  mote flash net.mote --board nrf52840-dk                  through a debug probe, with the command `probe-rs`
+  mote flash net.mote --board my-board/board.toml          through a debug probe, with the command `probe-rs`
 
 The device takes a signed file into a free slot and verifies it. Then it restarts, runs the file's self-test vectors, and goes
 back to the model before if one fails. Until then the model before keeps running; a transfer that breaks off, by Ctrl-C
 too, goes on where it stopped. Exit 1 if the device refuses the file, or it fails its trial.
 
 A debug probe writes past the firmware: the model goes into the first slot and the log is emptied, with it the least version that
-the device takes. The firmware checks the signature when it starts.")]
+the device takes. The firmware checks the signature when it starts, and takes the second slot if that holds a higher version.")]
 pub(super) struct Args {
     /// A .mote file, signed unless the firmware takes unsigned ones.
     file: PathBuf,
@@ -63,8 +63,7 @@ fn checked(args: &Args) -> anyhow::Result<Vec<u8>> {
         let what = format!("`{}` is damaged: it has another SHA-256 than its header says", args.file.display());
         return Err(Hinted::new(what, "convert or copy it again").into());
     }
-    let whole = read(&args.file)?;
-    Ok(whole.get(..model.session.model()?.as_bytes().len()).unwrap_or(&whole).to_vec())
+    Ok(model.session.model()?.as_bytes().to_vec())
 }
 
 fn over_link(args: &Args, port: &Port, file: &[u8], progress: &Progress) -> anyhow::Result<Verdict> {
@@ -72,8 +71,12 @@ fn over_link(args: &Args, port: &Port, file: &[u8], progress: &Progress) -> anyh
     let activating = say_what_an_interrupt_means()?;
     match update(args, &mut device, file, progress, activating) {
         Ok(sent) => report(args, port, &mut device, file, sent),
-        Err(UpdateError::Refused(refusal)) => refused(args, &refusal.to_string(), refusal_hint(&refusal), progress),
-        Err(failed @ UpdateError::TrialFailed { .. }) => refused(args, &failed.to_string(), None, progress),
+        Err(UpdateError::Refused(refusal)) => {
+            refused(Some(&args.file), &refusal.to_string(), refusal_hint(&refusal), args.json, progress)
+        }
+        Err(failed @ UpdateError::TrialFailed { .. }) => {
+            refused(Some(&args.file), &failed.to_string(), None, args.json, progress)
+        }
         Err(error) => Err(update_explained(error)
             .context(format!("`{}` was not put on the device; its model goes on running", args.file.display()))),
     }
@@ -87,21 +90,18 @@ fn update(
     activating: &AtomicBool,
 ) -> Result<Sent, UpdateError> {
     let bar = progress.bytes(file.len(), "sending");
-    let sent = send(device, file, &mut |step| {
-        if let Step::Sending(sending) = step {
-            bar.set(sending.done as usize);
-        }
-    })?;
+    let sent = send(device, file, &mut |sending| bar.set(sending.done as usize))?;
     drop(bar);
     if sent.active || args.no_activate {
         return Ok(sent);
     }
     let _spinner = progress.spinner("trying the model out on the device");
-    activate(device, sent.slot, &mut |step| activating.store(step == Step::Trying, Ordering::Relaxed))?;
+    activating.store(true, Ordering::Relaxed);
+    activate(device, sent.slot)?;
     Ok(Sent { active: true, ..sent })
 }
 
-/// Ctrl-C at any time leaves the device with a model that runs; this says which. The flag it gives: the restart was asked for.
+/// Ctrl-C at any time leaves the device with a model that runs; this says which. The flag it gives: the trial was asked for.
 fn say_what_an_interrupt_means() -> anyhow::Result<&'static AtomicBool> {
     static ACTIVATING: AtomicBool = AtomicBool::new(false);
     let stop = || {
@@ -109,25 +109,15 @@ fn say_what_an_interrupt_means() -> anyhow::Result<&'static AtomicBool> {
             false => {
                 "stopped: the device keeps running the model it had; the same command goes on where this one stopped"
             }
-            true => "stopped: the device is trying the model out by itself; `mote device slots` shows what it decides",
+            true => {
+                "stopped: the device tries the model out at its next start; `mote device slots` shows what it decides"
+            }
         };
         eprintln!("\n{text}");
         std::process::exit(2);
     };
     ctrlc::set_handler(stop).context("cannot catch Ctrl-C")?;
     Ok(&ACTIVATING)
-}
-
-fn refused(args: &Args, reason: &str, hint: Option<&str>, progress: &Progress) -> anyhow::Result<Verdict> {
-    if args.json {
-        print_json(&json!({ "schema": 1, "held": false, "failed": reason }))?;
-    } else {
-        print(format!("REFUSED: {}: {reason}", args.file.display()))?;
-    }
-    if let Some(hint) = hint {
-        progress.note(hint);
-    }
-    Ok(Verdict::Fail)
 }
 
 fn report(args: &Args, port: &Port, device: &mut Device, file: &[u8], sent: Sent) -> anyhow::Result<Verdict> {
@@ -167,11 +157,11 @@ fn by_probe(args: &Args, board: &str, file: &[u8], progress: &Progress) -> anyho
     let probe = match Probe::of(&board, file.len() as u64) {
         Err(error @ ProbeError::TooLarge { .. }) => {
             let hint = Some("convert it smaller, as with `mote quantize --compress smallest`");
-            return refused(args, &error.to_string(), hint, progress);
+            return refused(Some(&args.file), &error.to_string(), hint, args.json, progress);
         }
         probe => probe.with_context(|| Hinted::new("cannot use a debug probe", "give --port PORT instead"))?,
     };
-    probe.flash(&args.file, &mut |command| progress.note(command)).map_err(|error| {
+    probe.flash(file, &mut |command| progress.note(command)).map_err(|error| {
         let hint = match &error {
             ProbeError::Start { .. } => "install it (`cargo install probe-rs-tools`), or give --port PORT",
             _ => "`probe-rs list` shows the probes; the same command writes everything again",

@@ -1,13 +1,12 @@
 //! `mote monitor`: a device at work, live.
 
 use super::model_file::ModelFile;
-use super::on_device::{check_runs, run_once, time};
+use super::on_device::{OnDevice, time};
 use super::port_args::{PortArgs, explained};
-use super::run::{best, range};
+use super::run::{MAX_CLASSES, best, range};
 use super::{Progress, Verdict, print};
 use crate::data::{self, Dataset};
-use crate::device::{Device, DeviceError};
-use crate::validate::Runner;
+use crate::device::{Device, DeviceError, printable};
 use anyhow::Context;
 use mote_link::Refusal;
 use serde_json::json;
@@ -63,8 +62,10 @@ impl Latency {
         self.runs += 1;
     }
 
-    fn mean(&self) -> u64 {
-        self.sum.checked_div(self.runs).unwrap_or_default()
+    fn text(&self, ticks_per_second: u32) -> String {
+        let mean = self.sum.checked_div(self.runs).unwrap_or_default();
+        let [mean, min, max] = [mean, self.min, self.max].map(|ticks| time(ticks, ticks_per_second));
+        format!("{} runs, {mean} on average, {min} to {max}", self.runs)
     }
 }
 
@@ -72,9 +73,8 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     static STOP: AtomicBool = AtomicBool::new(false);
     let model = ModelFile::open(&args.file)?;
     let samples = samples(&args, &model, progress)?;
-    let mut device = args.port.open()?;
-    check_runs(&mut device, &model)?;
-    let hz = device.info().map_err(explained)?.ticks_per_second;
+    let mut device = OnDevice::new(args.port.open()?, &model)?;
+    let hz = device.ticks_per_second();
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
     let mut runner = model.session.runner()?;
     let (mut latency, mut log_at) = (Latency::default(), 0);
@@ -83,15 +83,15 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
         if STOP.load(Ordering::Relaxed) {
             break;
         }
-        let seen = look(&mut device, &mut runner, &samples, index)?;
+        let seen = device.look(&mut runner, &samples, index)?;
         latency.add(seen.ticks);
-        for line in new_log(&mut device, &mut log_at)? {
+        for line in new_log(device.device(), &mut log_at)? {
             show(&args, &status, &format!("log  {line}"), &json!({ "log": line }))?;
         }
         let labels = model.labels();
         let class = |c: usize| labels.get(c).cloned().unwrap_or_else(|| c.to_string());
         let values = seen.values.first().map_or(&[][..], Vec::as_slice);
-        let result = if values.len() > 4096 { range(values) } else { best(values, 3, &class) };
+        let result = if values.len() > MAX_CLASSES { range(values) } else { best(values, 3, &class) };
         let name = samples.sample_name(index);
         let text = format!("{:>10}  {result}  {name}", time(seen.ticks, hz));
         let value = json!({ "sample": name, "ticks": seen.ticks, "ticks_per_second": hz, "same_bytes": seen.same, "values": seen.values });
@@ -100,25 +100,13 @@ pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
             progress.warn(format!("{name}: other bytes on the device than on the host; please report this model"));
             return Ok(Verdict::Fail);
         }
-        status.say(format!(
-            "{} runs, {} on average, {} to {}; Ctrl-C ends",
-            latency.runs,
-            time(latency.mean(), hz),
-            time(latency.min, hz),
-            time(latency.max, hz)
-        ));
+        status.say(format!("{}; Ctrl-C ends", latency.text(hz)));
         if args.count != Some(latency.runs) {
             thread::sleep(Duration::from_millis(args.interval));
         }
     }
     drop(status);
-    progress.note(format!(
-        "{} runs, {} on average, {} to {}",
-        latency.runs,
-        time(latency.mean(), hz),
-        time(latency.min, hz),
-        time(latency.max, hz)
-    ));
+    progress.note(latency.text(hz));
     Ok(Verdict::Pass)
 }
 
@@ -126,23 +114,6 @@ fn samples(args: &Args, model: &ModelFile, progress: &Progress) -> anyhow::Resul
     let Some(path) = &args.input else { return Ok(Dataset::random(&model.inputs, 1)) };
     let options = args.data.options_with_record(&model.summary.provenance.normalization, model.labels(), progress)?;
     Ok(data::load(path, &model.inputs, &options)?)
-}
-
-/// One run.
-struct Seen {
-    values: Vec<Vec<f32>>,
-    ticks: u64,
-    /// The device gave the host's bytes, so that `values` are its results too.
-    same: bool,
-}
-
-fn look(device: &mut Device, runner: &mut Runner<'_>, samples: &Dataset, index: usize) -> anyhow::Result<Seen> {
-    let sample = samples.samples.get(index).map_or(&[][..], Vec::as_slice);
-    let stored = runner.store_inputs(sample)?;
-    let slices: Vec<&[u8]> = stored.iter().map(Vec::as_slice).collect();
-    let expected = runner.run_raw(&slices)?;
-    let (outputs, ticks) = run_once(device, &stored, expected.len()).map_err(explained)?;
-    Ok(Seen { values: runner.run(sample)?, ticks, same: outputs == expected })
 }
 
 /// Lines of the log that were not there before.
@@ -154,7 +125,7 @@ fn new_log(device: &mut Device, at: &mut u32) -> anyhow::Result<Vec<String>> {
         Err(error) => return Err(explained(error)),
     };
     *at = log.next();
-    Ok(String::from_utf8_lossy(&log.bytes).lines().map(str::to_owned).filter(|line| !line.is_empty()).collect())
+    Ok(printable(&log.bytes).lines().map(str::to_owned).filter(|line| !line.is_empty()).collect())
 }
 
 /// A line of the result: above the status on a terminal, else just printed.

@@ -4,29 +4,38 @@ use super::model_file::ModelFile;
 use super::port_args::explained;
 use super::{Hinted, Progress, Verdict};
 use crate::data::Dataset;
-use crate::device::{Device, DeviceError};
-use crate::validate::Session;
+use crate::device::{Device, DeviceError, printable};
 use crate::validate::evaluate::Outputs;
+use crate::validate::{Runner, Session};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 /// Refuses a device that runs another model than `model`.
 pub(super) fn check_runs(device: &mut Device, model: &ModelFile) -> anyhow::Result<()> {
-    let file = model.session.model()?.as_bytes().to_vec();
+    let wanted: [u8; 32] = Sha256::digest(model.session.model()?.as_bytes()).into();
     let active = device.info().map_err(explained)?.active;
     let slot = match active {
         Some(slot) => Some(device.slot(slot).map_err(explained)?),
         None => None,
     };
-    let wanted: [u8; 32] = Sha256::digest(&file).into();
     let what = match slot {
         Some(slot) if slot.sha256 == wanted => return Ok(()),
         Some(slot) => {
-            format!("the device runs another file: {}, version {}, {} bytes", slot.name, slot.version, slot.length)
+            let name = printable(slot.name.as_bytes());
+            format!("the device runs another file: {name}, version {}, {} bytes", slot.version, slot.length)
         }
         None => "the device has no model".into(),
     };
     Err(Hinted::new(what, "send this one first: mote flash FILE --port PORT").into())
+}
+
+/// One run.
+pub(super) struct Seen {
+    /// What the host computes.
+    pub values: Vec<Vec<f32>>,
+    pub ticks: u64,
+    /// The device has given the host's bytes so far, so that `values` are its results too.
+    pub same: bool,
 }
 
 /// A device that runs a model, beside the host.
@@ -61,15 +70,32 @@ impl OnDevice {
     pub fn run_all(&mut self, session: &Session, data: &Dataset, step: &dyn Fn()) -> anyhow::Result<Outputs> {
         let mut runner = session.runner()?;
         let mut all = Vec::with_capacity(data.len());
-        for (index, sample) in data.samples.iter().enumerate() {
-            let stored = runner.store_inputs(sample)?;
-            let slices: Vec<&[u8]> = stored.iter().map(Vec::as_slice).collect();
-            let expected = runner.run_raw(&slices)?;
-            self.run(&stored, expected, &data.sample_name(index))?;
-            all.push(runner.run(sample)?);
+        for index in 0..data.len() {
+            all.push(self.look(&mut runner, data, index)?.values);
             step();
         }
         Ok(all)
+    }
+
+    /// Runs one sample there and here.
+    pub fn look(&mut self, runner: &mut Runner<'_>, data: &Dataset, index: usize) -> anyhow::Result<Seen> {
+        let sample = data.samples.get(index).map_or(&[][..], Vec::as_slice);
+        let stored = runner.store_inputs(sample)?;
+        let slices: Vec<&[u8]> = stored.iter().map(Vec::as_slice).collect();
+        let expected = runner.run_raw(&slices)?;
+        self.run(&stored, expected, &data.sample_name(index))?;
+        let ticks = self.ticks.last().copied().unwrap_or_default();
+        Ok(Seen { values: runner.run(sample)?, ticks, same: self.first_difference.is_none() })
+    }
+
+    /// The device, for other questions.
+    pub fn device(&mut self) -> &mut Device {
+        &mut self.device
+    }
+
+    /// Of its clock; 0 if unknown.
+    pub fn ticks_per_second(&self) -> u32 {
+        self.ticks_per_second
     }
 
     /// For the JSON object.
@@ -100,11 +126,7 @@ impl OnDevice {
 }
 
 /// Stored inputs in, stored outputs and ticks out.
-pub(super) fn run_once(
-    device: &mut Device,
-    inputs: &[Vec<u8>],
-    outputs: usize,
-) -> Result<(Vec<Vec<u8>>, u64), DeviceError> {
+fn run_once(device: &mut Device, inputs: &[Vec<u8>], outputs: usize) -> Result<(Vec<Vec<u8>>, u64), DeviceError> {
     for (port, bytes) in (0..).zip(inputs) {
         device.input(port, bytes)?;
     }

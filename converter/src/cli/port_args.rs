@@ -1,8 +1,11 @@
 //! `--port`, and what to say when nothing good is behind it.
 
-use super::Hinted;
+use super::out::print_json;
+use super::{Hinted, Progress, Verdict, print};
 use crate::device::{self, Device, DeviceError, Port, UpdateError};
 use mote_link::Refusal;
+use serde_json::json;
+use std::path::Path;
 
 /// The line to a device.
 #[derive(Clone, Debug, clap::Args)]
@@ -65,6 +68,26 @@ pub(super) fn update_explained(error: UpdateError) -> anyhow::Error {
         UpdateError::Refused(refusal) => explained(DeviceError::Refused(refusal)),
         failed @ UpdateError::TrialFailed { .. } => anyhow::Error::new(failed),
     }
+}
+
+/// Says that a device, or a board, does not take what it was given: a check that failed. `what` is what was refused, if it has a name.
+pub(super) fn refused(
+    what: Option<&Path>,
+    reason: &str,
+    hint: Option<&str>,
+    json: bool,
+    progress: &Progress,
+) -> anyhow::Result<Verdict> {
+    if json {
+        print_json(&json!({ "schema": 1, "held": false, "failed": reason }))?;
+    } else {
+        let what = what.map_or_else(String::new, |what| format!("{}: ", what.display()));
+        print(format!("REFUSED: {what}{reason}"))?;
+    }
+    if let Some(hint) = hint {
+        progress.note(hint);
+    }
+    Ok(Verdict::Fail)
 }
 
 /// What to do about a refusal.

@@ -19,20 +19,17 @@ impl Progress {
 
     /// A bar of `len` steps. It vanishes when it is dropped.
     pub fn bar(&self, len: usize, what: &str) -> Bar {
-        let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(len as u64), target);
-        if let Ok(style) = ProgressStyle::with_template("{msg:<22} {bar:32} {pos}/{len} {eta}") {
-            bar.set_style(style.progress_chars("━━─"));
-        }
-        bar.set_message(what.to_string());
-        Bar(bar)
+        self.bar_with(len, what, "{msg:<22} {bar:32} {pos}/{len} {eta}")
     }
 
     /// A bar of `len` bytes with rate and time left. It vanishes when it is dropped.
     pub fn bytes(&self, len: usize, what: &str) -> Bar {
+        self.bar_with(len, what, "{msg:<22} {bar:32} {bytes}/{total_bytes} {bytes_per_sec} {eta} left")
+    }
+
+    fn bar_with(&self, len: usize, what: &str, template: &str) -> Bar {
         let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(len as u64), target);
-        let template = "{msg:<22} {bar:32} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━━─"));
         }

@@ -44,7 +44,7 @@ pub(super) struct Args {
 }
 
 /// Outputs with more elements than this are summed up, not listed.
-const MAX_CLASSES: usize = 4096;
+pub(super) const MAX_CLASSES: usize = 4096;
 
 pub(super) fn run(args: Args, progress: &Progress) -> anyhow::Result<Verdict> {
     let model = ModelFile::open(&args.file)?;

@@ -31,11 +31,6 @@ impl Line {
     pub fn open(port: &Port) -> io::Result<Self> {
         Ok(Self { port: port.clone(), stream: Stream::open(port)? })
     }
-
-    /// What it was opened with.
-    pub fn port(&self) -> &Port {
-        &self.port
-    }
 }
 
 impl Stream {

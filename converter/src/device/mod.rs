@@ -9,7 +9,7 @@ mod update;
 pub use line::Line;
 pub use port::{DEFAULT_BAUD, Port, PortError};
 pub use probe::{Probe, ProbeError};
-pub use update::{Sent, Step, UpdateError, activate, restart, send};
+pub use update::{Sent, UpdateError, activate, restart, send};
 
 use mote_link::host::{Client, LinkError, Options, SystemClock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,4 +29,20 @@ pub fn open(port: &Port) -> std::io::Result<Device> {
     // Two commands in a row must not look like one: milliseconds tell them apart.
     let session = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u16);
     Ok(Client::new(line, SystemClock::new(), session, Options::default()))
+}
+
+/// Text from a device, without what a terminal would obey: all but letters, signs, blanks and line ends is shown as `\u{fffd}`.
+pub fn printable(bytes: &[u8]) -> String {
+    let safe = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(bytes).chars().map(safe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_does_not_write_escapes_to_the_terminal() {
+        assert_eq!(printable(b"boot 1\nGr\xc3\xbc\xc3\x9fe \x1b[2J\xff"), "boot 1\nGrüße \u{fffd}[2J\u{fffd}");
+    }
 }

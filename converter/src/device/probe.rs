@@ -60,12 +60,12 @@ impl Probe {
     ///
     /// # Errors
     /// [`ProbeError::Start`], [`ProbeError::Failed`], [`ProbeError::Temporary`].
-    pub fn flash(&self, file: &Path, say: &mut dyn FnMut(&str)) -> Result<(), ProbeError> {
-        let mut empty = tempfile::NamedTempFile::new().map_err(ProbeError::Temporary)?;
-        empty.write_all(&vec![0xff; self.log_bytes as usize]).map_err(ProbeError::Temporary)?;
+    pub fn flash(&self, file: &[u8], say: &mut dyn FnMut(&str)) -> Result<(), ProbeError> {
+        let empty = temporary(&vec![0xff; self.log_bytes as usize])?;
+        let file = temporary(file)?;
         // The log first: if the file does not get through, a firmware without log still finds the model in the other slot.
         self.download(empty.path(), self.log_address, say)?;
-        self.download(file, self.slot_address, say)?;
+        self.download(file.path(), self.slot_address, say)?;
         self.command(&["reset".into(), "--chip".into(), self.chip.clone().into()], say)
     }
 
@@ -89,4 +89,11 @@ impl Probe {
             Err(source) => Err(ProbeError::Start { program, source }),
         }
     }
+}
+
+/// A file with these bytes that is gone when it is dropped.
+fn temporary(bytes: &[u8]) -> Result<tempfile::NamedTempFile, ProbeError> {
+    let mut file = tempfile::NamedTempFile::new().map_err(ProbeError::Temporary)?;
+    file.write_all(bytes).map_err(ProbeError::Temporary)?;
+    Ok(file)
 }

@@ -1,6 +1,6 @@
 //! A model file onto a device: into a free slot, verified there, tried out, and only then in the place of the one before.
 
-use super::{Device, DeviceError};
+use super::{Device, DeviceError, printable};
 use mote_link::host::Progress;
 use mote_link::{Refusal, SlotInfo, SlotState};
 use sha2::{Digest, Sha256};
@@ -8,17 +8,6 @@ use std::time::{Duration, Instant};
 
 /// How long a device may take to start again and try the model out.
 const RESTART: Duration = Duration::from_secs(60);
-
-/// Where an update is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The file is on its way.
-    Sending(Progress),
-    /// It has arrived and is being put on trial.
-    Activating,
-    /// The device restarts and runs the self-test vectors.
-    Trying,
-}
 
 /// What [`send`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +51,7 @@ impl From<DeviceError> for UpdateError {
 ///
 /// # Errors
 /// [`UpdateError::Refused`], [`UpdateError::Device`].
-pub fn send(device: &mut Device, file: &[u8], step: &mut dyn FnMut(Step)) -> Result<Sent, UpdateError> {
+pub fn send(device: &mut Device, file: &[u8], progress: &mut dyn FnMut(Progress)) -> Result<Sent, UpdateError> {
     let sha256: [u8; 32] = Sha256::digest(file).into();
     let slots = device.slots()?;
     let holds = |slot: &SlotInfo<String>| is_complete(slot.state) && slot.sha256 == sha256;
@@ -71,7 +60,7 @@ pub fn send(device: &mut Device, file: &[u8], step: &mut dyn FnMut(Step)) -> Res
         return Ok(Sent { slot: slot as u8, was_there: true, active });
     }
     let slot = free(&slots).ok_or(Refusal::SlotInUse).map_err(UpdateError::Refused)?;
-    device.write(slot, file, &mut |progress| step(Step::Sending(progress)))?;
+    device.write(slot, file, progress)?;
     Ok(Sent { slot, was_there: false, active: false })
 }
 
@@ -79,10 +68,8 @@ pub fn send(device: &mut Device, file: &[u8], step: &mut dyn FnMut(Step)) -> Res
 ///
 /// # Errors
 /// [`UpdateError::TrialFailed`] if the model before came back; [`UpdateError::Refused`], [`UpdateError::Device`].
-pub fn activate(device: &mut Device, slot: u8, step: &mut dyn FnMut(Step)) -> Result<(), UpdateError> {
-    step(Step::Activating);
+pub fn activate(device: &mut Device, slot: u8) -> Result<(), UpdateError> {
     device.activate(slot)?;
-    step(Step::Trying);
     restart(device)?;
     if device.slot(slot)?.state == SlotState::Active {
         return Ok(());
@@ -125,7 +112,7 @@ fn free(slots: &[SlotInfo<String>]) -> Option<u8> {
 /// What the log says about the trial; the whole of it is there for whoever asks.
 fn trial_in_log(device: &mut Device) -> String {
     let Ok(log) = device.log(0) else { return "its log cannot be read".into() };
-    let text = String::from_utf8_lossy(&log.bytes).into_owned();
+    let text = printable(&log.bytes);
     let line = text.lines().rev().find(|line| line.contains("failed")).map(str::trim);
     line.map_or_else(
         || "its log does not say why; `mote device log` shows it".into(),

@@ -295,6 +295,7 @@ pub fn kernels(model: &Model) -> Vec<String> {
     kernels
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Two digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,6 @@
 //! A folder with keys and models, and an emulated board whose firmware trusts one of the keys.
 
+use crate::support::has_qemu;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use serde_json::Value;
@@ -56,16 +57,6 @@ fn build(keys: &Path, name: &str, kernels: Option<&str>) -> PathBuf {
     let image = keys.join(name);
     std::fs::copy(target.join(TARGET).join("release").join(format!("mote-{BOARD}-service")), &image).unwrap();
     image
-}
-
-fn has_qemu() -> bool {
-    let found = std::process::Command::new("qemu-system-arm").arg("--version").output().is_ok();
-    if !found {
-        let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
-        assert!(!required, "MOTE_REQUIRE_QEMU=1, but there is no qemu-system-arm");
-        eprintln!("SKIPPED: there is no qemu-system-arm");
-    }
-    found
 }
 
 /// Runs the command line in `folder`.

@@ -70,7 +70,7 @@ fn a_probe_empties_the_log_and_writes_the_first_slot() {
     model(at);
     board(at, true);
     let script = at.join("probe");
-    std::fs::write(&script, "#!/bin/sh\nfor last; do :; done\necho \"$@\" >> calls\n[ -f \"$last\" ] && wc -c < \"$last\" >> sizes\nexit 0\n").unwrap();
+    std::fs::write(&script, "#!/bin/sh\nfor last; do :; done\necho \"$@\" >> calls\n[ -f \"$last\" ] && wc -c < \"$last\" >> sizes && cp \"$last\" written\nexit 0\n").unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let flash = |probe: &Path| {
         let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_mote"));
@@ -82,8 +82,9 @@ fn a_probe_empties_the_log_and_writes_the_first_slot() {
     let calls: Vec<&str> = calls.lines().collect();
     let download = "download --chip nRF52840_xxAA --binary-format bin --base-address";
     assert!(calls[0].starts_with(&format!("{download} 0xc0000 ")), "{calls:?}");
-    assert!(calls[1].starts_with(&format!("{download} 0x80000 ")) && calls[1].ends_with("net.mote"), "{calls:?}");
+    assert!(calls[1].starts_with(&format!("{download} 0x80000 ")), "{calls:?}");
     assert_eq!(calls[2..], ["reset --chip nRF52840_xxAA"]);
+    assert!(std::fs::read(at.join("written")).unwrap() == std::fs::read(at.join("net.mote")).unwrap());
     let model_bytes = std::fs::metadata(at.join("net.mote")).unwrap().len();
     let sizes = std::fs::read_to_string(at.join("sizes")).unwrap();
     assert_eq!(sizes.split_whitespace().collect::<Vec<_>>(), [0x2000.to_string(), model_bytes.to_string()]);

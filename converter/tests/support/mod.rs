@@ -30,3 +30,18 @@ pub fn data_root() -> Option<PathBuf> {
     eprintln!("SKIPPED: {missing}");
     None
 }
+
+#[allow(dead_code, reason = "not every test emulates")]
+/// True if the emulator is installed. Says on stderr what is skipped when it is not.
+///
+/// # Panics
+/// If it is missing and `MOTE_REQUIRE_QEMU` is 1.
+pub fn has_qemu() -> bool {
+    let found = std::process::Command::new("qemu-system-arm").arg("--version").output().is_ok();
+    if !found {
+        let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
+        assert!(!required, "MOTE_REQUIRE_QEMU=1, but there is no qemu-system-arm");
+        eprintln!("SKIPPED: there is no qemu-system-arm");
+    }
+    found
+}
