@@ -21,10 +21,12 @@ use mote_firmware_app::{Board, LinkedOps, Memory, StackUsed};
 pub use service::serve;
 use timer::Timer;
 
-/// Name of a board's folder.
+/// What an image has of its own: the name of its board's folder, and its clock.
 pub trait Name {
     /// The name.
     const NAME: &'static str;
+    /// Rate of the timer, which counts the system clock: 25 MHz but for the AN505. `hz` in board.toml.
+    const TICKS_PER_SECOND: u32 = 25_000_000;
 }
 
 struct Mps2<N> {

@@ -20,13 +20,14 @@ const _: () = assert!(
 const SLOT_BYTES: u32 = 0x0010_0000;
 /// `log_bytes`, likewise.
 const LOG_BYTES: u32 = 0x2000;
+/// For times of 100 instructions. A host asks for a bench run by run.
+const TIME_WORDS: usize = 200;
 const LAYOUT: Layout = Layout::consecutive(0, SLOT_BYTES, LOG_BYTES);
 const FLASH_BYTES: u32 = 2 * SLOT_BYTES + LOG_BYTES;
 
 impl<N: Name> ServiceBoard for Mps2<N> {
     const WINDOW: u8 = 8;
-    /// `hz` of the table `clock` in board.toml.
-    const TICKS_PER_SECOND: u32 = 25_000_000;
+    const TICKS_PER_SECOND: u32 = N::TICKS_PER_SECOND;
 }
 
 /// Serves a host until it asks for a restart, and restarts; for ever. Ends the emulation with status 1 if the store cannot be
@@ -34,12 +35,16 @@ impl<N: Name> ServiceBoard for Mps2<N> {
 ///
 /// # Safety
 /// To be called once, by a program that does not use the memory of the model and of the job.
-pub unsafe fn serve<N: Name>(arena: &'static mut [u8], times: &'static mut [u32]) -> ! {
+pub unsafe fn serve<N: Name>(arena: &'static mut [u8]) -> ! {
+    static mut TIMES: [u32; TIME_WORDS] = [0; TIME_WORDS];
     uart::enable();
     uart::listen();
     let board = Mps2::<N> { timer: Timer::start(), name: PhantomData };
     // SAFETY: the caller's promise.
     let flash = unsafe { RamFlash::take(FLASH_BYTES as usize) };
+    // SAFETY: nothing else names them, and by the caller's promise this runs once.
+    #[allow(static_mut_refs, reason = "as said")]
+    let times = unsafe { &mut TIMES };
     let config = Config { layout: LAYOUT, keys: KEYS, policy: Policy::new(arena.len() as u32) };
     let Ok(mut service) = Service::<_, _, LinkedOps>::start(board, flash, config, Work { arena, times }) else {
         exit(false)

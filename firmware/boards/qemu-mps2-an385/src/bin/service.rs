@@ -8,8 +8,6 @@ use mote_runtime::Arena;
 
 /// `arena_bytes` of board.toml.
 const ARENA_BYTES: usize = 0x00100000;
-/// For times of 100 instructions. A host asks for a bench run by run.
-const TIME_WORDS: usize = 200;
 
 struct This;
 
@@ -20,7 +18,6 @@ impl Name for This {
 #[entry]
 fn main() -> ! {
     static mut ARENA: Arena<ARENA_BYTES> = Arena::new();
-    static mut TIMES: [u32; TIME_WORDS] = [0; TIME_WORDS];
     // SAFETY: called once, and this program looks at neither a model nor a job in memory.
-    unsafe { serve::<This>(ARENA.as_mut_slice(), TIMES) }
+    unsafe { serve::<This>(ARENA.as_mut_slice()) }
 }
