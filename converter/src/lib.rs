@@ -18,6 +18,7 @@ pub mod plan;
 pub mod prune;
 pub mod quantize;
 pub mod recipe;
+pub mod recording;
 pub mod sign;
 pub mod train;
 pub mod validate;

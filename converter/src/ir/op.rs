@@ -185,6 +185,19 @@ pub enum Op {
 }
 
 impl Op {
+    /// The clamp that a node applies at its end, if its kind can have one.
+    pub fn clamp(&self) -> Option<Activation> {
+        match self {
+            Self::Conv2d { activation, .. }
+            | Self::FullyConnected { activation }
+            | Self::Add { activation }
+            | Self::Sub { activation }
+            | Self::Mul { activation } => Some(*activation),
+            Self::Unary(Unary::Clamp { min, max }) => Some(Activation { min: *min, max: *max }),
+            _ => None,
+        }
+    }
+
     /// Name as printed in tables and errors.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! What must hold of every graph, so that the steps after import and after each pass need not check again.
 
 use super::shape::{ShapeError, checked_elements, infer_shape, is_permutation};
-use super::{Activation, Graph, Op, Port, Tensor, Unary, ValueId};
+use super::{Activation, Graph, Port, Tensor, ValueId};
 
 /// The first broken rule found in a graph.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -75,7 +75,7 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
         }
         // Neither bound may be NaN: comparing with NaN is false.
         let ordered = |a: &Activation| a.min <= a.max;
-        if let Some(Activation { min, max }) = clamp(&node.op).filter(|a| !ordered(a)) {
+        if let Some(Activation { min, max }) = node.op.clamp().filter(|a| !ordered(a)) {
             return Err(VerifyError::Clamp { node: name(), min, max });
         }
         let output = graph.value(node.output);
@@ -101,19 +101,6 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
         }
     }
     Ok(())
-}
-
-/// The clamp that a node applies, if it can.
-fn clamp(op: &Op) -> Option<Activation> {
-    match op {
-        Op::Conv2d { activation, .. }
-        | Op::FullyConnected { activation }
-        | Op::Add { activation }
-        | Op::Sub { activation }
-        | Op::Mul { activation } => Some(*activation),
-        Op::Unary(Unary::Clamp { min, max }) => Some(Activation { min: *min, max: *max }),
-        _ => None,
-    }
 }
 
 /// Checks that every id names a value, so that the rest may index.

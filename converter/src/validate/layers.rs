@@ -1,11 +1,11 @@
 //! A model file against the float network, value by value.
 //!
-//! Values are matched by node name. Where each lies in the arena follows from the instructions; how to read it, from the
-//! scales that the file's metadata records. Where channels were equalized, a value of the file is that of the network up to a
+//! Values are matched by node name, see `taps.rs`. Where channels were equalized, a value of the file is that of the network up to a
 //! factor per channel, which follows from the two by least squares.
 
 use super::compare::Sums;
 use super::evaluate::EvaluateError;
+use super::taps::{Tap, find_taps, read_taps};
 use super::{LayerError, Session};
 use crate::data::Dataset;
 use crate::execute::Executor;
@@ -13,7 +13,7 @@ use crate::inspect::{InspectError, Summary};
 use crate::ir::{Graph, ValueId};
 use crate::quantize::rescalable;
 use crate::stored_samples;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Why layers cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +34,7 @@ pub const EQUALIZED: &str = "--equalize";
 
 /// A value that both have.
 struct Match {
-    value: ValueId,
-    /// The instruction that completes it.
-    instruction: usize,
-    range: std::ops::Range<usize>,
-    scale: f32,
-    zero_point: i32,
+    tap: Tap,
     /// Per channel (index along the last axis), what the reference is multiplied with; empty for 1.
     factors: Vec<f32>,
     sums: Sums,
@@ -68,6 +63,17 @@ pub fn compare_file(
     Ok(matches.into_iter().map(|m| layer(&summary, m)).collect())
 }
 
+/// What the network's values are multiplied with in a file whose channels were rescaled, per channel.
+pub(super) fn factors(
+    graph: &Graph,
+    session: &Session,
+    samples: &[Vec<Vec<f32>>],
+) -> Result<HashMap<ValueId, Vec<f32>>, LayersError> {
+    let mut matches = find_matches(graph, &Summary::from_blob(session.blob())?)?;
+    find_factors(graph, session, samples, &mut matches)?;
+    Ok(matches.into_iter().map(|m| (m.tap.value, m.factors)).collect())
+}
+
 /// For channels that may have been rescaled, the factors that bring the network's values nearest to the file's.
 fn find_factors(
     graph: &Graph,
@@ -79,9 +85,9 @@ fn find_factors(
     // Per value and channel, sums of products and of squares.
     let mut fits: HashMap<ValueId, Vec<[f64; 2]>> = HashMap::new();
     let mut add = |m: &mut Match, reference: &[f32], got: &mut dyn Iterator<Item = f32>| {
-        if values.contains(&m.value) {
-            let channels = graph.value(m.value).shape.last().copied().unwrap_or(1).max(1);
-            let fit = fits.entry(m.value).or_insert_with(|| vec![[0.0; 2]; channels]);
+        if values.contains(&m.tap.value) {
+            let channels = graph.value(m.tap.value).shape.last().copied().unwrap_or(1).max(1);
+            let fit = fits.entry(m.tap.value).or_insert_with(|| vec![[0.0; 2]; channels]);
             for (at, (got, &r)) in got.zip(reference).enumerate() {
                 let sums = &mut fit[at % channels];
                 *sums = [sums[0] + f64::from(got) * f64::from(r), sums[1] + f64::from(r) * f64::from(r)];
@@ -90,7 +96,7 @@ fn find_factors(
     };
     walk(graph, session, samples, matches, &mut add, &mut |_| {})?;
     for m in matches {
-        let fit = fits.get(&m.value).map(Vec::as_slice).unwrap_or_default();
+        let fit = fits.get(&m.tap.value).map(Vec::as_slice).unwrap_or_default();
         m.factors =
             fit.iter().map(|&[product, square]| if product > 0.0 { (product / square) as f32 } else { 1.0 }).collect();
     }
@@ -110,11 +116,12 @@ fn walk(
 ) -> Result<(), LayersError> {
     let executor = Executor::new(graph).map_err(EvaluateError::from)?;
     let mut runner = session.runner().map_err(EvaluateError::from)?;
+    let taps: Vec<Tap> = matches.iter().map(|m| m.tap.clone()).collect();
+    let wanted: HashSet<ValueId> = taps.iter().map(|tap| tap.value).collect();
     for (done, sample) in samples.iter().enumerate() {
         let data = Dataset { samples: vec![sample.clone()], origin: "the data".into(), ..Dataset::default() };
         let stored = stored_samples(graph, &data).map_err(|e| EvaluateError::Samples(Box::new(e)))?;
         let mut float: HashMap<ValueId, Vec<f32>> = HashMap::new();
-        let wanted: Vec<ValueId> = matches.iter().map(|m| m.value).collect();
         let mut keep = |value: ValueId, values: &[f32]| {
             if wanted.contains(&value) {
                 float.insert(value, values.to_vec());
@@ -123,93 +130,30 @@ fn walk(
         for sample in &stored {
             executor.run_observed(sample, &mut keep).map_err(EvaluateError::from)?;
         }
-        // An instruction that runs in bands is seen after each of them: the last time, its result is complete.
-        let mut results: HashMap<usize, Vec<u8>> = HashMap::new();
-        let mut look = |index: usize, _: &_, arena: &[u8]| {
-            for (at, m) in matches.iter().enumerate().filter(|(_, m)| m.instruction == index) {
-                if let Some(bytes) = arena.get(m.range.clone()) {
-                    results.insert(at, bytes.to_vec());
-                }
-            }
-        };
-        runner.run_observed(sample, &mut look).map_err(EvaluateError::from)?;
-        for (at, m) in matches.iter_mut().enumerate() {
-            let (Some(bytes), Some(float)) = (results.get(&at), float.get(&m.value)) else { continue };
-            let (scale, zero_point, element) = (m.scale, m.zero_point, bytes.len() / float.len().max(1));
-            visit(m, float, &mut real_values(scale, zero_point, element, bytes));
+        let (_, results) = read_taps(&mut runner, sample, &taps).map_err(EvaluateError::from)?;
+        for (m, bytes) in matches.iter_mut().zip(&results) {
+            let (Some(bytes), Some(float)) = (bytes, float.get(&m.tap.value)) else { continue };
+            let tap = m.tap.clone();
+            visit(m, float, &mut tap.real_values(bytes));
         }
         progress(done + 1);
     }
     Ok(())
 }
 
-/// Stored bytes as real values: float32 if there is no scale, else integers of `element` bytes.
-pub(crate) fn real_values(
-    scale: f32,
-    zero_point: i32,
-    element: usize,
-    bytes: &[u8],
-) -> Box<dyn Iterator<Item = f32> + '_> {
-    if scale == 0.0 {
-        Box::new(bytes.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)))
-    } else if element == 2 {
-        Box::new(bytes.as_chunks::<2>().0.iter().map(move |c| scale * f32::from(i16::from_le_bytes(*c))))
-    } else {
-        Box::new(bytes.iter().map(move |&b| scale * (i32::from(b as i8) - zero_point) as f32))
-    }
-}
-
 fn layer(summary: &Summary, m: Match) -> LayerError {
-    let instruction = summary.instructions.get(m.instruction);
+    let instruction = summary.instructions.get(m.tap.instruction);
     LayerError {
-        instruction: m.instruction,
+        instruction: m.tap.instruction,
         node: instruction.map(|i| i.node.clone()).unwrap_or_default(),
         op: instruction.map(|i| i.op.clone()).unwrap_or_default(),
-        scale: m.scale,
+        scale: m.tap.scale,
         similarity: m.sums.similarity(),
     }
 }
 
-/// Values whose node has a namesake among the instructions, in the order of the instructions that complete them.
+/// Everything that can be compared.
 fn find_matches(graph: &Graph, summary: &Summary) -> Result<Vec<Match>, LayersError> {
-    if summary.instructions.iter().all(|i| i.node.is_empty() || i.scale.is_none()) {
-        return Err(LayersError::Stripped);
-    }
-    let mut matches: Vec<Match> = Vec::new();
-    for node in &graph.nodes {
-        // A node can take several instructions, each writing a part: the last one completes it.
-        let parts: Vec<_> = summary.instructions.iter().filter(|i| i.node == node.name).collect();
-        let Some(last) = parts.last() else { continue };
-        let (Some(scale), Some(zero_point)) = (last.scale, last.zero_point) else { continue };
-        let start = parts.iter().map(|i| i.writes[0]).min().unwrap_or(0) as usize;
-        let end = parts.iter().map(|i| i.writes[1]).max().unwrap_or(0) as usize;
-        let elements = graph.value(node.output).elements();
-        let widths: &[usize] = if scale == 0.0 { &[4] } else { &[1, 2] };
-        if widths.iter().any(|width| end.saturating_sub(start) == elements * width) {
-            let (value, instruction, range) = (node.output, last.index, start..end);
-            matches.push(Match {
-                value,
-                instruction,
-                range,
-                scale,
-                zero_point,
-                factors: Vec::new(),
-                sums: Sums::default(),
-            });
-        }
-    }
-    matches.sort_by_key(|m| m.instruction);
-    if matches.is_empty() { Err(LayersError::NothingInCommon) } else { Ok(matches) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stored_bytes_are_read() {
-        assert_eq!(real_values(0.5, -128, 1, &[0x80, 0x7f]).collect::<Vec<_>>(), [0.0, 127.5]);
-        assert_eq!(real_values(0.5, 0, 2, &[0x00, 0x80, 0x01, 0x00]).collect::<Vec<_>>(), [-16384.0, 0.5]);
-        assert_eq!(real_values(0.0, 0, 4, &1.5f32.to_le_bytes()).collect::<Vec<_>>(), [1.5]);
-    }
+    let matched = |tap| Match { tap, factors: Vec::new(), sums: Sums::default() };
+    Ok(find_taps(graph, summary)?.into_iter().map(matched).collect())
 }

@@ -5,10 +5,12 @@ mod compare;
 pub mod evaluate;
 mod golden;
 mod layers;
+pub mod reference;
 mod session;
+mod taps;
 
 pub use compare::{LayerError, Similarity};
 pub use golden::{GoldenError, GoldenTensor, Outcome, compare_golden};
-pub(crate) use layers::real_values;
 pub use layers::{EQUALIZED, LayersError, compare_file};
+pub(crate) use taps::real_values;
 pub use session::{Runner, Session, SessionError, source_shape};
