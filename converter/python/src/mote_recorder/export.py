@@ -1,0 +1,74 @@
+"""The net beside the recording: ONNX in float32 with a free batch axis, and its state dict."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from mote_recorder.capture import flatten
+from mote_recorder.errors import RecordingError
+from mote_recorder.samples import Samples
+
+OPSET = 17
+BATCH = "batch"
+
+
+def export_onnx(module: nn.Module, samples: Samples, example: Mapping[str, Tensor], path: Path) -> None:
+    """Exports `module` in float32 with the names of the recording; nodes are named after module paths.
+
+    The TorchScript exporter is used because its node names hold those paths (`/features/0/conv/Conv`). `example` holds
+    the inputs of a sample or two on the CPU. The export works on a copy of the net.
+    """
+    try:
+        net = copy.deepcopy(module).to("cpu", torch.float32).eval()
+    except Exception as error:
+        raise RecordingError(f"the net cannot be copied for the ONNX export ({error}); use export_onnx=False") from error
+    tensors = {name: _as_float32(value) for name, value in example.items()}
+    call = net.forward
+
+    # Replaced on the instance, so that the export sees plain tensors and the scopes of its nodes stay as they are.
+    def plain(*values: Tensor) -> tuple[Tensor, ...]:
+        positional, keyword = samples.arguments(dict(zip(tensors, values, strict=True)))
+        return tuple(value for _, value in flatten(call(*positional, **keyword)) if isinstance(value, Tensor))
+
+    net.forward = plain  # type: ignore[method-assign]
+    with torch.no_grad():
+        positional, keyword = samples.arguments(tensors)
+        outputs = [f"output{part}" for part, value in flatten(call(*positional, **keyword)) if isinstance(value, Tensor)]
+        try:
+            _torchscript_export(net, tensors, outputs, path)
+        except Exception as error:
+            raise RecordingError(f"the ONNX export failed: {error}; without one use export_onnx=False") from error
+    onnx.checker.check_model(str(path))
+
+
+def state_dict(module: nn.Module) -> dict[str, Tensor]:
+    """The state dict in the net's own precision, every entry with memory of its own."""
+    entries = module.state_dict().items()
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in entries if isinstance(value, Tensor)}
+
+
+def _torchscript_export(net: nn.Module, tensors: Mapping[str, Tensor], outputs: list[str], path: Path) -> None:
+    with warnings.catch_warnings():
+        # The exporter says that it is the old one; what it traces is checked against the recording by its reader.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            net,
+            tuple(tensors.values()),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(tensors),
+            output_names=outputs,
+            dynamic_axes={name: {0: BATCH} for name in (*tensors, *outputs)},
+        )
+
+
+def _as_float32(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value

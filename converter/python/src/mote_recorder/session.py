@@ -1,0 +1,134 @@
+"""Runs a net for recording: in eval mode, in full precision, on one device, and leaves it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mote_recorder.capture import Capture, Key, copy_to_cpu, flatten, refusal
+from mote_recorder.errors import RecordingError
+from mote_recorder.samples import Samples, dtype_name
+
+
+@dataclass
+class Forward:
+    """What one forward took and gave, on the CPU. Names of inputs and outputs are without `input/` and `output/`."""
+
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    layers: dict[Key, Tensor]
+    refused_outputs: dict[str, str]
+    refused_layers: dict[Key, str]
+
+
+def unwrap(module: nn.Module) -> nn.Module:
+    """The net inside `torch.compile`, `DataParallel` and `DistributedDataParallel`, whose hooks fire once a call."""
+    original = getattr(module, "_orig_mod", None)
+    if isinstance(original, nn.Module):
+        return unwrap(original)
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return unwrap(module.module)
+    return module
+
+
+def choose_device(module: nn.Module, device: str | torch.device | None) -> torch.device:
+    """`device`, or CUDA where there is one, else the CPU; refuses a net that lies on several devices."""
+    places = {value.device for value in (*module.parameters(), *module.buffers())}
+    if len(places) > 1:
+        raise RecordingError(f"the net lies on several devices {sorted(map(str, places))}; move it to one first")
+    if device is not None:
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe_device(device: torch.device) -> str:
+    """`cpu`, or `cuda: ` and the name of the GPU."""
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
+
+
+@contextmanager
+def prepared(module: nn.Module, device: torch.device, seed: int) -> Iterator[None]:
+    """Eval mode on `device`, float32 without TF32, seeded, no gradients; then everything back as it was.
+
+    Buffers get their values back too, so that a net that keeps state is the same after a recording.
+    """
+    training = {each: each.training for each in module.modules()}
+    buffers = [
+        (owner, name, buffer, buffer.detach().clone())
+        for owner in module.modules()
+        for name, buffer in owner.named_buffers(recurse=False)
+    ]
+    home = next((value.device for value in (*module.parameters(), *module.buffers())), device)
+    gpus = [device] if device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(gpus), full_precision(), torch.no_grad():
+            module.to(device).eval()
+            torch.manual_seed(seed)
+            yield
+    finally:
+        module.to(home)
+        for each, mode in training.items():
+            each.training = mode
+        with torch.no_grad():
+            for owner, name, buffer, value in buffers:
+                buffer.copy_(value)
+                owner._buffers[name] = buffer
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """No TF32 and no bfloat16 inside float32 products, no half-precision sums, deterministic convolutions."""
+    settings: list[tuple[object, str, object]] = [
+        (torch.backends.cuda.matmul, "allow_fp16_reduced_precision_reduction", False),
+        (torch.backends.cuda.matmul, "allow_bf16_reduced_precision_reduction", False),
+        (torch.backends.cudnn, "deterministic", True),
+        (torch.backends.cudnn, "benchmark", False),
+    ]
+    if hasattr(torch.backends.cudnn, "conv"):
+        cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
+        places = (cuda.matmul, cudnn.conv, cudnn.rnn, *(getattr(mkldnn, part) for part in ("matmul", "conv", "rnn")))
+        settings += [(place, "fp32_precision", "ieee") for place in places]
+    else:
+        settings += [(torch.backends.cuda.matmul, "allow_tf32", False), (torch.backends.cudnn, "allow_tf32", False)]
+    before = [(place, name, getattr(place, name)) for place, name, _ in settings]
+    try:
+        for place, name, value in settings:
+            setattr(place, name, value)
+        yield
+    finally:
+        for place, name, value in before:
+            setattr(place, name, value)
+
+
+def forward(module: nn.Module, samples: Samples, indices: Sequence[int], device: torch.device, capture: Capture) -> Forward:
+    """Runs the samples `indices` once; `capture` is entered and its hooks are on `module`."""
+    inputs = samples.take(indices)
+    positional, keyword = samples.arguments({name: value.to(device) for name, value in inputs.items()})
+    try:
+        result = module(*positional, **keyword)
+    except Exception as error:
+        shapes = ", ".join(f"{name} {dtype_name(value.dtype)} {list(value.shape)}" for name, value in inputs.items())
+        raise RecordingError(f"the net failed on {shapes}: {error}") from error
+    captured = capture.take()
+    outputs: dict[str, Tensor] = {}
+    refused: dict[str, str] = {}
+    for part, value in flatten(result):
+        name = f"output{part}"
+        reason = _refused_output(value)
+        if reason is None and isinstance(value, Tensor):
+            outputs[name] = copy_to_cpu(value)
+        else:
+            refused[name] = reason or "not a tensor"
+    return Forward(inputs, outputs, captured.tensors, refused, captured.refused)
+
+
+def _refused_output(value: object) -> str | None:
+    """As for layers, but integers may be an output: a net can end in its answer."""
+    if isinstance(value, Tensor) and value.dim() and not value.is_quantized and not value.is_complex():
+        floats = value.is_floating_point()
+        return refusal(value) if floats else None
+    return refusal(value)
