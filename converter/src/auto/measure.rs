@@ -58,7 +58,7 @@ fn evaluate_error(error: crate::validate::SessionError) -> BuildError {
 }
 
 /// A file with the names and scales that a comparison needs, and with every value complete in memory.
-fn session(quant: &QuantGraph) -> Result<Session, BuildError> {
+pub(super) fn session(quant: &QuantGraph) -> Result<Session, BuildError> {
     let plan = plan_with(quant.clone(), &PlanOptions { overlap: false, ..PlanOptions::default() })?;
     let emitted = emit(&plan, &EmitOptions::default())?;
     Session::load(emitted.bytes).map_err(evaluate_error)

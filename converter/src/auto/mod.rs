@@ -10,6 +10,7 @@
 //!
 //! [`search`] tries them in this order, each on top of those before it that helped, and stops when the network is accurate enough.
 
+mod fix;
 mod measure;
 mod outcome;
 mod search;
@@ -17,6 +18,7 @@ mod split;
 mod widen;
 mod working;
 
+pub use fix::{Fault, Fix, find_fix};
 pub use measure::{Layers, Probe};
 pub use outcome::{AutoEvent, AutoOptions, Outcome, Step};
 pub use search::{LoadData, search};

@@ -12,6 +12,9 @@ use crate::validate::evaluate::{EvaluateError, Evaluation, Outputs, run_float, r
 use crate::validate::{LayersError, Session};
 use crate::{BuildError, BuildOptions, Built, Event, Passed, finish, pass_float};
 
+/// All methods of choosing ranges.
+pub(super) const METHODS: [Method; 4] = [Method::Mse, Method::Percentile(99.99), Method::Entropy, Method::MinMax];
+
 /// A state of the search.
 #[derive(Clone)]
 struct Way {
@@ -110,7 +113,7 @@ impl<'a> Search<'a> {
         let mut working = Working::new(&self.passed.graph, &self.calibration, &mut |e| events(AutoEvent::Build(e)))?;
         let mut way: Option<Way> = None;
         let mut methods = vec![self.options.calibrate.method];
-        for method in [Method::Mse, Method::Percentile(99.99), Method::Entropy, Method::MinMax] {
+        for method in METHODS {
             if !methods.contains(&method) {
                 methods.push(method);
             }

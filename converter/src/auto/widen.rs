@@ -133,7 +133,7 @@ fn candidates(graph: &Graph, layers: &Layers, floor_db: f64) -> Vec<(usize, f64)
 }
 
 /// The names of `node` and of all nodes that compute with its result.
-fn around(graph: &Graph, node: usize) -> BTreeSet<String> {
+pub(super) fn around(graph: &Graph, node: usize) -> BTreeSet<String> {
     let mut names = BTreeSet::from([graph.nodes[node].name.clone()]);
     let mut open = vec![graph.nodes[node].output];
     while let Some(value) = open.pop() {

@@ -43,6 +43,9 @@ mod table;
 mod train;
 mod train_setup;
 mod train_steps;
+mod validate;
+mod validate_fix;
+mod validate_text;
 mod verify;
 mod whole_file;
 
@@ -71,6 +74,7 @@ Examples:
   mote quantize model.onnx --calibrate train/ --evaluate test/ --auto --max-drop 0.5 -o net.mote
                                                              the least that keeps it as accurate as that
   mote eval net.mote --data test/ --float model.onnx         accuracy, int8 beside float
+  mote validate net.mote --reference run.safetensors         against the full-precision run, layer by layer
   mote inspect net.mote                                      what is in the file, and what it needs
   mote train models/digits-scratch                           train a recipe's layers, then convert them
   mote flash net.mote --port /dev/ttyACM0                    put it on a device and try it out there
@@ -89,6 +93,7 @@ enum Command {
     Run(run::Args),
     Eval(eval::Args),
     Compare(compare::Args),
+    Validate(validate::Args),
     Check(check::Args),
     Bench(bench::Args),
     Train(train::Args),
@@ -129,6 +134,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Run(args) => run::run(args, &progress),
         Command::Eval(args) => eval::run(args, &progress),
         Command::Compare(args) => compare::run(args, &progress),
+        Command::Validate(args) => validate::run(args, &progress),
         Command::Check(args) => check::run(args, &progress),
         Command::Bench(args) => bench::run(args, &progress),
         Command::Train(args) => train::run(args, &progress),

@@ -8,6 +8,7 @@
 //! | folder of PNG or JPEG files | `--labels FILE` |
 //! | IDX file, or a folder with an images and a labels file | the labels file beside it |
 //! | `.csv`, one sample per line | a column |
+//! | a recording of a full-precision run (`.safetensors`, `.safetensors.index.json`) | its own |
 //!
 //! Nothing is guessed about values: pixels stay 0..255 and arrays keep their numbers unless a [`Normalization`] is given.
 
@@ -21,6 +22,7 @@ mod normalize;
 mod npy;
 mod npz;
 mod random;
+mod recorded;
 mod source;
 mod write;
 

@@ -3,13 +3,20 @@
 use super::layout::{self, InputSpec};
 use super::npy::{self, Array, Window};
 use super::npz::Archive;
-use super::{DataError, Dataset, LoadOptions, csv, idx, images, labels};
+use super::{DataError, Dataset, LoadOptions, Normalization, csv, idx, images, labels, recorded};
+use crate::recording::is_recording;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Loads the data set at `path` for a model with these inputs.
 pub fn load(path: &Path, inputs: &[InputSpec], options: &LoadOptions) -> Result<Dataset, DataError> {
+    // A recording holds what the network got.
+    let options = &if is_recording(path) {
+        LoadOptions { normalization: Normalization::default(), dequantize: None, ..options.clone() }
+    } else {
+        options.clone()
+    };
     for input in inputs {
         options.normalization.check(input)?;
     }
@@ -128,6 +135,10 @@ fn file(path: &Path, inputs: &[InputSpec], options: &LoadOptions) -> Result<Load
             one_array(path, input, npy::read(BufReader::new(file), path, window(options), accept)?, None, options)
         }
         "npz" => archive(path, inputs, options),
+        _ if is_recording(path) && path.exists() => {
+            let (data, total) = recorded::read(path, inputs, window(options))?;
+            Ok(Loaded { data, total })
+        }
         "csv" => {
             let input = only(path, inputs)?;
             let table = csv::read(path, input, options.label_column, &options.class_names, window(options))?;

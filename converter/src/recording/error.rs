@@ -41,7 +41,9 @@ impl RecordingError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "check the path and its permissions; shards lie beside their index",
-            Self::Damaged { .. } => "the file is damaged or its transfer was cut short: copy it again, or record it again",
+            Self::Damaged { .. } => {
+                "the file is damaged or its transfer was cut short: copy it again, or record it again"
+            }
             Self::NoManifest { .. } | Self::Manifest { .. } | Self::Index { .. } => {
                 "make recordings with converter/python, whose README says what they hold"
             }

@@ -24,8 +24,7 @@ fn entries() -> Vec<Entry> {
 }
 
 fn manifest(dtype: &str) -> serde_json::Value {
-    let port =
-        |name: &str, kind: &str, size: usize| json!({"name": name, "tensor": format!("{kind}/{name}"), "shape": [2, size], "dtype": "float32"});
+    let port = |name: &str, kind: &str, size: usize| json!({"name": name, "tensor": format!("{kind}/{name}"), "shape": [2, size], "dtype": "float32"});
     json!({
         "format": 1, "name": "net", "task": "classification", "label": true, "device": "cpu", "samples": [5, 9],
         "inputs": [port("x", "input", 2)], "outputs": [port("y", "output", 1)],

@@ -50,14 +50,15 @@ pub fn compare_file(
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<LayerError>, LayersError> {
     let summary = Summary::from_blob(session.blob())?;
-    let mut matches = find_matches(graph, &summary)?;
+    let mut matches = find_matches(graph, session, &summary)?;
     if equalized {
         find_factors(graph, session, samples, &mut matches)?;
     }
     let mut add = |m: &mut Match, reference: &[f32], got: &mut dyn Iterator<Item = f32>| {
-        let Match { factors, sums, .. } = m;
+        let Match { tap, factors, sums } = m;
         let factor = |at: usize| if factors.is_empty() { 1.0 } else { factors[at % factors.len()] };
-        got.zip(reference).enumerate().for_each(|(at, (got, &r))| sums.add(r * factor(at), got));
+        let pairs = got.zip(reference).enumerate().filter(|(at, _)| tap.holds(*at));
+        pairs.for_each(|(at, (got, &r))| sums.add(r * factor(at), got));
     };
     walk(graph, session, samples, &mut matches, &mut add, progress)?;
     Ok(matches.into_iter().map(|m| layer(&summary, m)).collect())
@@ -69,7 +70,7 @@ pub(super) fn factors(
     session: &Session,
     samples: &[Vec<Vec<f32>>],
 ) -> Result<HashMap<ValueId, Vec<f32>>, LayersError> {
-    let mut matches = find_matches(graph, &Summary::from_blob(session.blob())?)?;
+    let mut matches = find_matches(graph, session, &Summary::from_blob(session.blob())?)?;
     find_factors(graph, session, samples, &mut matches)?;
     Ok(matches.into_iter().map(|m| (m.tap.value, m.factors)).collect())
 }
@@ -88,7 +89,7 @@ fn find_factors(
         if values.contains(&m.tap.value) {
             let channels = graph.value(m.tap.value).shape.last().copied().unwrap_or(1).max(1);
             let fit = fits.entry(m.tap.value).or_insert_with(|| vec![[0.0; 2]; channels]);
-            for (at, (got, &r)) in got.zip(reference).enumerate() {
+            for (at, (got, &r)) in got.zip(reference).enumerate().filter(|(at, _)| m.tap.holds(*at)) {
                 let sums = &mut fit[at % channels];
                 *sums = [sums[0] + f64::from(got) * f64::from(r), sums[1] + f64::from(r) * f64::from(r)];
             }
@@ -153,7 +154,7 @@ fn layer(summary: &Summary, m: Match) -> LayerError {
 }
 
 /// Everything that can be compared.
-fn find_matches(graph: &Graph, summary: &Summary) -> Result<Vec<Match>, LayersError> {
+fn find_matches(graph: &Graph, session: &Session, summary: &Summary) -> Result<Vec<Match>, LayersError> {
     let matched = |tap| Match { tap, factors: Vec::new(), sums: Sums::default() };
-    Ok(find_taps(graph, summary)?.into_iter().map(matched).collect())
+    Ok(find_taps(graph, session, summary)?.into_iter().map(matched).collect())
 }

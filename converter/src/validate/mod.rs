@@ -12,5 +12,5 @@ mod taps;
 pub use compare::{LayerError, Similarity};
 pub use golden::{GoldenError, GoldenTensor, Outcome, compare_golden};
 pub use layers::{EQUALIZED, LayersError, compare_file};
-pub(crate) use taps::real_values;
 pub use session::{Runner, Session, SessionError, source_shape};
+pub(crate) use taps::real_values;

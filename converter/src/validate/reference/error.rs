@@ -38,8 +38,12 @@ impl ReferenceError {
         match self {
             Self::Recording(error) => error.hint(),
             Self::Layers(LayersError::Stripped) => "convert without --strip",
-            Self::Layers(LayersError::NothingInCommon) => "give the network that the file was converted from with --float",
-            Self::Count { .. } | Self::Shape { .. } => "give the recording of this network, or its network with --float",
+            Self::Layers(LayersError::NothingInCommon) => {
+                "give the network that the file was converted from with --float"
+            }
+            Self::Count { .. } | Self::Shape { .. } => {
+                "give the recording of this network, or its network with --float"
+            }
             Self::NoNode { .. } => "`mote inspect FILE` lists the nodes",
             Self::NoLayer { .. } => "the layers of a recording are the paths of its modules, as in `features.0.conv`",
             Self::GivenShape { .. } => "map a node to a layer with as many elements",

@@ -56,7 +56,7 @@ impl Device<'_> {
     }
 
     /// An input, rounded as the file stores it.
-    fn input(&self, input: usize) -> Option<Vec<f32>> {
+    pub fn input(&self, input: usize) -> Option<Vec<f32>> {
         let (port, values) = (self.inputs.get(input)?, self.given.get(input)?.as_f32()?);
         let (low, high) = match port.dtype {
             DType::I8 => (-128.0, 127.0),
@@ -145,7 +145,8 @@ impl Layer {
             n => r * self.factors[at % n],
         };
         let (low, high) = (self.limits.0 - self.step / 2.0, self.limits.1 + self.step / 2.0);
-        for (at, (&got, &r)) in got.iter().zip(reference).enumerate() {
+        let tap = &device.taps[index];
+        for (at, (&got, &r)) in got.iter().zip(reference).enumerate().filter(|(at, _)| tap.holds(*at)) {
             let r = scaled(at, r);
             self.sums.add(r, got);
             self.saturated += u64::from(r < low || r > high);
@@ -157,7 +158,8 @@ impl Layer {
         };
         match self.isolated.as_ref().and_then(|isolated| isolated.run(&stored)) {
             Some(inherited) if inherited.len() == got.len() => {
-                for ((&got, &r), &with_inputs) in got.iter().zip(reference).zip(&inherited) {
+                let all = got.iter().zip(reference).zip(&inherited).enumerate().filter(|(at, _)| tap.holds(*at));
+                for (_, ((&got, &r), &with_inputs)) in all {
                     let [r, got, with_inputs] = [f64::from(r), f64::from(got), f64::from(with_inputs)];
                     let parts = [r * r, (got - with_inputs).powi(2), (with_inputs - r).powi(2)];
                     self.powers.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);

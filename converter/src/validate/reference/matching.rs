@@ -91,12 +91,15 @@ pub(super) fn match_layers(
     let mut matches: Vec<Option<Matched>> = vec![None; graph.nodes.len()];
     let mut used = HashSet::new();
     for (node, found) in matches.iter_mut().enumerate() {
-        *found = matcher.given(node, given)?.or_else(|| matcher.by_name(node));
+        let is_given = given.iter().any(|(name, _)| *name == graph.nodes[node].name);
+        *found = if is_given { matcher.given(node, given)? } else { matcher.by_name(node) };
         used.extend(found.iter().filter(|m| m.how == How::Given || m.difference <= near).map(|m| m.layer));
     }
     let mut next = 0;
     for (node, found) in matches.iter_mut().enumerate() {
-        if found.as_ref().is_none_or(|m| m.how == How::Name && m.difference > near)
+        let is_given = given.iter().any(|(name, _)| *name == graph.nodes[node].name);
+        if !is_given
+            && found.as_ref().is_none_or(|m| m.how == How::Name && m.difference > near)
             && let Some(other) = matcher.by_position(node, next, &used, near)
         {
             used.insert(other.layer);
@@ -157,12 +160,15 @@ impl Matcher<'_> {
         let paths: Vec<String> = names.iter().filter_map(|name| module_path(name)).collect();
         let elements = self.elements(node);
         let mut found: Vec<Matched> = Vec::new();
-        for (index, _) in self.layers.iter().enumerate().filter(|(_, l)| paths.iter().any(|p| same_module(&l.name, p))) {
+        for (index, _) in self.layers.iter().enumerate().filter(|(_, l)| paths.iter().any(|p| same_module(&l.name, p)))
+        {
             let chain = self.layers.iter().enumerate().skip(index).take(1 + CHAIN);
             let chain = chain.take_while(|(_, l)| l.elements() == elements);
             found.extend(chain.filter_map(|(i, _)| self.nearest(node, i, How::Name)));
         }
-        found.into_iter().min_by(|a, b| a.difference.total_cmp(&b.difference))
+        // Of equally near ones, that whose numbers were recorded as they are.
+        let rank = |m: &Matched| (m.difference, u8::from(m.clamp.is_some()));
+        found.into_iter().min_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal))
     }
 
     fn by_position(&self, node: usize, next: usize, used: &HashSet<usize>, near: f64) -> Option<Matched> {

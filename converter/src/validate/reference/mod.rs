@@ -5,6 +5,7 @@
 //! is then compared with the recording layer by layer (`layer.rs`), and as a whole (`whole.rs`).
 
 mod error;
+mod input;
 mod isolated;
 mod layer;
 mod matching;
@@ -13,6 +14,7 @@ mod scopes;
 mod whole;
 
 pub use error::ReferenceError;
+pub use input::InputReport;
 pub use layer::LayerReport;
 pub use matching::How;
 pub use samples::Source;
@@ -28,6 +30,7 @@ use crate::inspect::Summary;
 use crate::ir::{Graph, Tensor, ValueId};
 use crate::recording::{Recording, Task};
 use crate::stored_samples;
+use input::Input;
 use layer::Layer;
 use matching::{Matched, match_layers};
 use samples::Sample;
@@ -53,6 +56,8 @@ pub struct ReferenceOptions {
 /// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Validation {
+    /// In the order of the network.
+    pub inputs: Vec<InputReport>,
     /// In the order of the instructions.
     pub layers: Vec<LayerReport>,
     /// Recorded layers that no value of the file was compared with.
@@ -71,7 +76,8 @@ impl Validation {
 
     /// The first layer whose float32 values are not those of the recording.
     pub fn first_float_difference(&self) -> Option<&LayerReport> {
-        let apart = |layer: &&LayerReport| layer.float_difference.is_some_and(|d| d > self.float_tolerance || d.is_nan());
+        let apart =
+            |layer: &&LayerReport| layer.float_difference.is_some_and(|d| d > self.float_tolerance || d.is_nan());
         self.layers.iter().find(apart)
     }
 }
@@ -89,7 +95,7 @@ pub fn validate(
     progress: &mut dyn FnMut(usize),
 ) -> Result<Validation, ReferenceError> {
     let summary = Summary::from_blob(session.blob()).map_err(LayersError::from)?;
-    let taps = find_taps(graph, &summary)?;
+    let taps = find_taps(graph, session, &summary)?;
     source.check(graph)?;
     let executor = Executor::new(graph).map_err(EvaluateError::from)?;
     let matches = match source {
@@ -103,6 +109,8 @@ pub fn validate(
     let mut layers: Vec<Layer> =
         taps.iter().map(|tap| Layer::new(graph, tap, &taps, &matches, &factors, options.equalized)).collect();
     let mut runner = session.runner().map_err(EvaluateError::from)?;
+    let ports = runner.inputs().to_vec();
+    let mut inputs_of: Vec<Input> = ports.iter().map(|_| Input::default()).collect();
     let mut outputs = OutputsOf::default();
     let mut done = 0;
     source.each(graph, options.samples, &mut |sample| {
@@ -111,11 +119,13 @@ pub fn validate(
         let mut keep = |value: ValueId, values: &[f32]| drop(float.insert(value, values.to_vec()));
         let results = executor.run_observed(&inputs, &mut keep).map_err(EvaluateError::from)?;
         let (stored, bytes) = read_taps(&mut runner, &sample.inputs, &taps).map_err(EvaluateError::from)?;
-        let device = layer::Device { taps: &taps, bytes: &bytes, inputs: runner.model().inputs(), given: &inputs };
+        let device = layer::Device { taps: &taps, bytes: &bytes, inputs: &ports, given: &inputs };
+        inputs_of.iter_mut().enumerate().for_each(|(index, input)| input.add(index, &device));
         for (index, layer) in layers.iter_mut().enumerate() {
             layer.add(index, &sample, source, &float, &device);
         }
-        let in_source_order = |(port, tensor): (&crate::ir::Port, &Tensor)| port.to_source(tensor.as_f32().unwrap_or(&[]));
+        let in_source_order =
+            |(port, tensor): (&crate::ir::Port, &Tensor)| port.to_source(tensor.as_f32().unwrap_or(&[]));
         let float: Vec<Vec<f32>> = graph.outputs.iter().zip(&results).map(in_source_order).collect();
         outputs.reference.push(sample.outputs.clone().unwrap_or_else(|| float.clone()));
         outputs.float.push(float);
@@ -138,7 +148,9 @@ pub fn validate(
         }
         Source::Data(_) => (Vec::new(), FLOAT_TOLERANCE),
     };
-    Ok(Validation { layers, unmatched, float_tolerance, whole })
+    let names = graph.inputs.iter().zip(&ports);
+    let inputs = names.zip(inputs_of).map(|((port, stored), input)| input.report(&port.name, stored.scale)).collect();
+    Ok(Validation { inputs, layers, unmatched, float_tolerance, whole })
 }
 
 /// The first outputs and inputs of every sample.

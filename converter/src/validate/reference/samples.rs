@@ -4,6 +4,7 @@ use super::ReferenceError;
 use crate::data::Dataset;
 use crate::ir::{Graph, Port};
 use crate::recording::{Chunk, Recording, Task, TensorRecord};
+use crate::validate::evaluate::Outputs;
 
 /// What a file is compared with.
 pub enum Source<'a> {
@@ -102,17 +103,17 @@ impl Source<'_> {
         Ok(first)
     }
 
-    /// The inputs of all samples, as data to calibrate on.
-    pub fn inputs(&self, graph: &Graph) -> Result<Dataset, ReferenceError> {
-        match self {
-            Self::Data(data) => Ok((*data).clone()),
-            Self::Recording(recording) => Ok(Dataset {
-                samples: self.first(graph, usize::MAX)?,
-                labels: recording.labels().map(<[usize]>::to_vec),
-                origin: "the recording".into(),
-                ..Dataset::default()
-            }),
-        }
+    /// The inputs of `n` samples, spread evenly, as data to calibrate on, and the recorded outputs if there are some.
+    pub fn inputs(&self, graph: &Graph, n: usize) -> Result<(Dataset, Option<Outputs>), ReferenceError> {
+        let mut data = Dataset { origin: "the reference".into(), ..Dataset::default() };
+        let mut outputs = Outputs::new();
+        self.each(graph, Some(n), &mut |sample| {
+            data.samples.push(sample.inputs);
+            outputs.extend(sample.outputs);
+            Ok(())
+        })?;
+        let whole = outputs.len() == data.len();
+        Ok((data, whole.then_some(outputs)))
     }
 
     /// Gives `n` samples, spread evenly, to `take`; all if `n` is `None`.

@@ -5,16 +5,15 @@
 /// `None` if the name has no module in it.
 pub(super) fn module_path(name: &str) -> Option<String> {
     let (scope, _) = name.strip_prefix('/')?.rsplit_once('/')?;
-    let mut path = String::new();
+    let mut path: Vec<&str> = Vec::new();
     for component in scope.split('/') {
-        let is_longer = component.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        if path.is_empty() || is_longer {
-            path = component.to_string();
-        } else {
-            path = format!("{path}.{component}");
+        let is_longer = |last: &&&str| component.strip_prefix(**last).is_some_and(|rest| rest.starts_with('.'));
+        if path.last().filter(is_longer).is_some() {
+            path.pop();
         }
+        path.push(component);
     }
-    Some(path)
+    Some(path.join("."))
 }
 
 /// True if `layer` is the module `path`: the same, or the same below a wrapper that one of the two does not name.
@@ -34,6 +33,7 @@ mod tests {
         assert_eq!(path("/layer1/layer1.0/conv1/Conv").as_deref(), Some("layer1.0.conv1"));
         assert_eq!(path("/features/features.0/features.0.1/Relu_output_0").as_deref(), Some("features.0.1"));
         assert_eq!(path("/block/block/conv/Conv").as_deref(), Some("block.block.conv"));
+        assert_eq!(path("/3/n/n.0/Conv").as_deref(), Some("3.n.0"));
         assert_eq!(path("/Relu_output_0"), None);
         assert_eq!(path("conv1"), None);
     }

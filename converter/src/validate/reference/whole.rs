@@ -83,9 +83,8 @@ impl Whole {
             run.iter().zip(&outputs.inputs).map(|(y, x)| mean_squared(y, x) as f32).collect()
         };
         let of_labels = labels.filter(|_| of_classes);
-        let accuracy = of_labels.and_then(|labels| {
-            Scores::of(|run| Some(Confusion::of(labels, &predict(run), classes).top1()), runs)
-        });
+        let accuracy = of_labels
+            .and_then(|labels| Scores::of(|run| Some(Confusion::of(labels, &predict(run), classes).top1()), runs));
         let auc = match (task, labels) {
             (Task::Reconstruction, Some(labels)) => {
                 let unusual: Vec<bool> = labels.iter().map(|&label| label != 0).collect();
