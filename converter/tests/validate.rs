@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use mote::data::{InputSpec, LoadOptions, load};
 use mote::emit::{EmitOptions, emit};
 use mote::import::{ImportOptions, import};
-use mote::quantize::{CalibrateOptions, QuantizeOptions, Range, calibrate, quantize};
+use mote::quantize::{CalibrateOptions, QuantizeOptions, Range, calibrate, moves, quantize};
 use mote::{passes, plan, stored_samples};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -86,9 +86,17 @@ fn with_wrong_scale(folder: &TempDir, name: &str, node: &str, factor: f32) -> Pa
     let data = load(&recording(name), &InputSpec::of_graph(&graph), &LoadOptions::default()).unwrap();
     let samples = stored_samples(&graph, &data).unwrap();
     let mut ranges = calibrate(&graph, &samples, &CalibrateOptions::default(), &mut |_| {}).unwrap();
-    let value = graph.nodes.iter().find(|n| n.name == node).unwrap().output;
-    let Range { min, max } = ranges.ranges[value.0].unwrap();
-    ranges.ranges[value.0] = Some(Range { min: min * factor, max: max * factor });
+    let mut values = vec![graph.nodes.iter().find(|n| n.name == node).unwrap().output];
+    // Nodes that only move elements share the scale.
+    for node in &graph.nodes {
+        if moves(&node.op) && values.contains(&node.inputs[0]) {
+            values.push(node.output);
+        }
+    }
+    for value in values {
+        let Range { min, max } = ranges.ranges[value.0].unwrap();
+        ranges.ranges[value.0] = Some(Range { min: min * factor, max: max * factor });
+    }
     let quant = quantize(&graph, &ranges, &QuantizeOptions::default()).unwrap();
     let options = EmitOptions::default();
     let file = folder.path().join("faulty.mote");
@@ -99,7 +107,7 @@ fn with_wrong_scale(folder: &TempDir, name: &str, node: &str, factor: f32) -> Pa
 #[test]
 fn a_layer_with_a_wrong_scale_is_named_first_and_the_proposed_fix_mends_it() {
     let faults = [
-        ("mnist_cnn", "/6/Conv", 1.0 / 16.0),
+        ("mnist_cnn", "/0/Conv", 1.0 / 16.0),
         ("mnist_cnn", "/6/Conv", 100.0),
         ("mnist_cnn", "/9/Gemm", 1.0 / 16.0),
         ("kws_dscnn", "/conv/Conv", 1.0 / 16.0),
