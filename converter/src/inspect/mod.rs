@@ -3,12 +3,16 @@
 mod bands;
 mod choice;
 mod facts;
+mod occupancy;
+mod operands;
 mod packed;
 #[cfg(test)]
 mod tests;
 
 pub use choice::{Choice, IN_BANDS};
 pub use facts::Facts;
+pub use occupancy::{Occupant, Use, in_use, occupants};
+pub use operands::Operands;
 pub use packed::PackedSummary;
 
 use crate::plan::Target;
