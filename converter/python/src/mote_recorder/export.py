@@ -28,7 +28,9 @@ def export_onnx(module: nn.Module, samples: Samples, example: Mapping[str, Tenso
     try:
         net = copy.deepcopy(module).to("cpu", torch.float32).eval()
     except Exception as error:
-        raise RecordingError(f"the net cannot be copied for the ONNX export ({error}); use export_onnx=False") from error
+        raise RecordingError(
+            f"the net cannot be copied for the ONNX export ({error}); use export_onnx=False"
+        ) from error
     tensors = {name: _as_float32(value) for name, value in example.items()}
     call = net.forward
 
@@ -37,10 +39,12 @@ def export_onnx(module: nn.Module, samples: Samples, example: Mapping[str, Tenso
         positional, keyword = samples.arguments(dict(zip(tensors, values, strict=True)))
         return tuple(value for _, value in flatten(call(*positional, **keyword)) if isinstance(value, Tensor))
 
-    net.forward = plain  # type: ignore[method-assign]
+    net.forward = plain
     with torch.no_grad():
         positional, keyword = samples.arguments(tensors)
-        outputs = [f"output{part}" for part, value in flatten(call(*positional, **keyword)) if isinstance(value, Tensor)]
+        outputs = [
+            f"output{part}" for part, value in flatten(call(*positional, **keyword)) if isinstance(value, Tensor)
+        ]
         try:
             _torchscript_export(net, tensors, outputs, path)
         except Exception as error:
@@ -51,7 +55,9 @@ def export_onnx(module: nn.Module, samples: Samples, example: Mapping[str, Tenso
 def state_dict(module: nn.Module) -> dict[str, Tensor]:
     """The state dict in the net's own precision, every entry with memory of its own."""
     entries = module.state_dict().items()
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in entries if isinstance(value, Tensor)}
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in entries if isinstance(value, Tensor)
+    }
 
 
 def _torchscript_export(net: nn.Module, tensors: Mapping[str, Tensor], outputs: list[str], path: Path) -> None:

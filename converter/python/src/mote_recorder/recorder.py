@@ -109,7 +109,10 @@ class Recorder:
         checked_labels = None if labels is None else check_labels(samples.count, labels)
         device = choose_device(module, self.device)
         with Files(path) as files:
-            with prepared(module, device, self.seed), Capture(leaf_modules(module, self.include, self.exclude)) as capture:
+            with (
+                prepared(module, device, self.seed),
+                Capture(leaf_modules(module, self.include, self.exclude)) as capture,
+            ):
                 run = _Run(self, module, samples, checked_labels, device, capture)
                 manifest, size = run.write(files, chosen)
             self._write_beside(files, module, samples, manifest)
@@ -171,7 +174,9 @@ class _Run:
             try:
                 two = forward(self.module, self.samples, order[:2], self.device, self.capture)
             except RecordingError as error:
-                raise RecordingError(f"one sample runs, but {error}; for a net with a fixed batch use batch_size=1") from error
+                raise RecordingError(
+                    f"one sample runs, but {error}; for a net with a fixed batch use batch_size=1"
+                ) from error
         return make_plan(one, two, self.labels is not None)
 
     def _manifest(self, stem: str, plan: Plan, chosen: list[int], left_out: LeftOut | None) -> Manifest:
