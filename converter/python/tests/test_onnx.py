@@ -12,7 +12,7 @@ import torch
 from conftest import Net
 from torch import Tensor, nn
 
-from mote_recorder import read_manifest, read_tensor, record
+from mote_recorder import RecordingWarning, read_manifest, read_tensor, record
 
 
 def run(path: Path, feed: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -93,6 +93,18 @@ def test_mappings_export_under_the_names_of_the_recording(tmp_path: Path) -> Non
     values = run(tmp_path / "two.onnx", {"scale": scale.numpy(), "ids": ids.numpy()}, names)
     for name in names:
         np.testing.assert_allclose(values[name], read_tensor(path, f"output/{name}").numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_export_that_differs_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+
+    class Counts(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * int(x.shape[0]) if bool((x[:1] > 0).all()) else -x
+
+    with pytest.warns(RecordingWarning, match="the ONNX file differs from the net: its `output` is off by"):
+        record(nn.Sequential(Counts()), torch.tensor([[1.0], [-2.0]]), tmp_path / "c.safetensors", device="cpu")
+    assert (tmp_path / "c.onnx").exists()
 
 
 def test_the_net_itself_is_not_touched(net: Net, images: Tensor, tmp_path: Path) -> None:

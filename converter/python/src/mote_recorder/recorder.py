@@ -122,7 +122,9 @@ class Recorder:
         if manifest["onnx"]:
             # Two samples, so that no axis of one is taken for a constant.
             example = samples.take((manifest["samples"] * 2)[: 1 if self.batch_size == 1 else 2])
-            export_onnx(module, samples, example, files.temporary(manifest["onnx"]))
+            wrong = export_onnx(module, samples, example, files.temporary(manifest["onnx"]))
+            if wrong:
+                warnings.warn(f"the ONNX file differs from the net: {wrong}", RecordingWarning, stacklevel=4)
         if manifest["state_dict"]:
             files.save(manifest["state_dict"], state_dict(module), {"format": "pt"})
 
