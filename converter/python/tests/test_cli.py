@@ -109,7 +109,7 @@ def test_errors_exit_with_two(
     assert not (folder / "r.safetensors").exists()
 
 
-@pytest.mark.parametrize("option", [["--budget", "2 apples"], ["--indices", "a"], ["--device", "abacus"]])
+@pytest.mark.parametrize("option", [["--budget", "2 apples"], ["--indices", "a"]])
 def test_usage_errors_exit_with_two(option: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["a:b", "--inputs", "x.npy", "-o", "r.safetensors", *option])

@@ -47,11 +47,18 @@ def test_inputs(net: Net, record_bare: RecordBare, inputs: Any, message: str) ->
         ({"exclude": "act"}, "tuples of patterns"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
         ({"task": "guess"}, "task must be one of"),
+        ({"device": "abacus"}, "`abacus` is no device"),
     ],
 )
 def test_options(net: Net, images: Tensor, record_bare: RecordBare, options: dict[str, Any], message: str) -> None:
     with pytest.raises(RecordingError, match=message):
         record_bare(net, images, **options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+def test_cuda_where_there_is_none(net: Net, images: Tensor, record_bare: RecordBare) -> None:
+    with pytest.raises(RecordingError, match="finds no CUDA device here; use device `cpu`"):
+        record_bare(net, images, device="cuda")
 
 
 def test_path_must_be_safetensors(net: Net, images: Tensor, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_hooks_modes_and_random_state_are_restored(net: Net, images: Tensor, rec
 
 
 class Fails(nn.Module):
-    """Fails from the third call on: after both probes, in the midst of the recording."""
+    """Fails at the fourth call: two are probes, one fills the first shard."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Fails(nn.Module):
 def test_failure_leaves_no_hooks_and_no_files(record_bare: RecordBare, tmp_path: Path) -> None:
     net = Fails().train()
     with pytest.raises(RecordingError, match=r"the net failed on x float32 \[2, 2\]: out of luck"):
-        record_bare(net, torch.randn(8, 2), batch_size=2, shard_bytes=2 * 24 * 2)
+        record_bare(net, torch.randn(8, 2), batch_size=2, shard_bytes=2 * 24)
     assert net.calls == 4
     assert hooks(net) == 0
     assert net.training

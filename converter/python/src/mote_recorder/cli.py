@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", type=Path, metavar="FILE", help=".npy file with the class of each sample")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="state dict, .safetensors or of torch.save")
     parser.add_argument("--dtype", choices=DTYPES, help="convert the net and float inputs first")
-    parser.add_argument("--device", type=_device, help="`cuda` or `cpu`; by default CUDA where there is one")
+    parser.add_argument("--device", help="`cuda` or `cpu`; by default CUDA where there is one")
     parser.add_argument("--indices", type=_indices, metavar="I,J,...", help="record these samples; A:B is a range")
     parser.add_argument("--batch-size", type=int, metavar="N", help="samples that run at once")
     parser.add_argument("--max-samples", type=int, metavar="N", help="record at most so many, drawn with the seed")
@@ -192,13 +192,6 @@ def _indices(text: str) -> list[int]:
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"`{part}` is no index; write 0,5,9 or 0:8") from error
     return chosen
-
-
-def _device(text: str) -> torch.device:
-    try:
-        return torch.device(text)
-    except RuntimeError as error:
-        raise argparse.ArgumentTypeError(f"`{text}` is no device; write cuda or cpu") from error
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

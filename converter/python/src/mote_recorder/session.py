@@ -48,9 +48,15 @@ def choose_device(module: nn.Module, device: str | torch.device | None) -> torch
     places = {value.device for value in values}
     if len(places) > 1:
         raise RecordingError(f"the net lies on several devices {sorted(map(str, places))}; move it to one first")
-    if device is not None:
-        return torch.device(device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise RecordingError(f"`{device}` is no device; use `cuda` or `cpu`") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise RecordingError(f"torch {torch.__version__} finds no CUDA device here; use device `cpu`")
+    return chosen
 
 
 def describe_device(device: torch.device) -> str:
