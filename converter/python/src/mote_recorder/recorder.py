@@ -47,7 +47,7 @@ class Recorder:
             of a shard, at most 256. 1 suits a net with a fixed batch of one.
         max_samples: Most samples to record.
         budget_bytes: Most bytes of tensors to record; samples are left out to keep it. Headers come on top.
-        shard_bytes: A larger recording is split into shards of at most this many bytes, and memory holds about two of them.
+        shard_bytes: A larger recording is split into shards of at most so many bytes; memory holds about two.
         seed: Draws the samples where a budget leaves some out, and seeds torch for the run.
         export_onnx: Write `<stem>.onnx` beside the recording.
         save_state_dict: Write `<stem>.state_dict.safetensors` beside the recording.
