@@ -43,14 +43,16 @@ def main() -> None:
 
 
 def record_mnist(data: Path, out: Path) -> list[Recording]:
-    """Two test digits in float32, bfloat16 and float16; the first convolution is left out of the halves for its size."""
+    """Two test digits in float32, bfloat16 and float16; the halves leave the first convolution out for its size."""
     net = mnist_cnn(data)
     folder = data / "onnx/mnist_cnn_32_64_64"
     check(net, load(folder / "inputs.npy"), load(folder / "outputs.npy"), "mnist_cnn")
     images = load(data / "real/mnist/test2k_images_u8.npy").unsqueeze(1).float() / 255
     labels = load(data / "real/mnist/test2k_labels_u8.npy")
     chosen = [0, 1]
-    recordings = [recorder("classification").record(net, images, out / "mnist_cnn.safetensors", labels=labels, indices=chosen)]
+    recordings = [
+        recorder("classification").record(net, images, out / "mnist_cnn.safetensors", labels=labels, indices=chosen)
+    ]
     for dtype, suffix in ((torch.bfloat16, "bf16"), (torch.float16, "f16")):
         half = recorder("classification", export_onnx=False, exclude=("0", "1"))
         path = out / f"mnist_cnn_{suffix}.safetensors"
@@ -73,7 +75,7 @@ def record_kws(data: Path, out: Path) -> Recording:
 
 
 def record_mobilenet(data: Path, out: Path) -> Recording:
-    """Two photographs at 8x8, averaged down from 32x32 for size; every layer, batch norms and residual blocks included."""
+    """Two photographs at 8x8, averaged down from 32x32 for size; every layer, batch norms included."""
     net = mobilenet_v2_like(data)
     folder = data / "onnx/mobilenetv2_like"
     check(net, load(folder / "inputs.npy"), load(folder / "outputs.npy"), "mobilenetv2_like")

@@ -64,7 +64,9 @@ class Capture:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Removes the hooks."""
         self._remove()
 
@@ -114,7 +116,7 @@ def leaf_modules(module: nn.Module, include: tuple[str, ...] | None, exclude: tu
 
 
 def flatten(output: object, part: str = "") -> Iterator[tuple[str, object]]:
-    """Tensors in nested tuples, lists, dicts and dataclass-like mappings, as (`.0.key`, value) in their order."""
+    """What nested tuples, lists and mappings hold, as (`.0.key`, value) in their order; None is left out."""
     if isinstance(output, Mapping):
         for key, value in output.items():
             yield from flatten(value, f"{part}.{key}")
@@ -128,9 +130,9 @@ def flatten(output: object, part: str = "") -> Iterator[tuple[str, object]]:
 def refusal(value: object) -> str | None:
     """Why `value` cannot be recorded as a layer or an output, if so."""
     if not isinstance(value, Tensor):
-        return f"a {type(value).__name__}, not a tensor"
+        return f"{type(value).__name__}, not a tensor"
     if value.is_quantized or value.layout is not torch.strided:
-        return f"a {value.layout} or quantized tensor"
+        return "a sparse or quantized tensor"
     if value.dtype not in (*FLOATS, torch.float64):
         return f"elements are {dtype_name(value.dtype)}, not float"
     if value.dim() == 0:

@@ -13,50 +13,60 @@ from torch import Tensor, nn
 
 from mote_recorder.capture import flatten
 from mote_recorder.errors import RecordingError
+from mote_recorder.onnx_check import find_difference
 from mote_recorder.samples import Samples
 
 OPSET = 17
 BATCH = "batch"
 
 
-def export_onnx(module: nn.Module, samples: Samples, example: Mapping[str, Tensor], path: Path) -> None:
+def export_onnx(module: nn.Module, samples: Samples, example: Mapping[str, Tensor], path: Path) -> str | None:
     """Exports `module` in float32 with the names of the recording; nodes are named after module paths.
 
     The TorchScript exporter is used because its node names hold those paths (`/features/0/conv/Conv`). `example` holds
     the inputs of a sample or two on the CPU. The export works on a copy of the net.
+
+    Returns:
+        What is wrong with the export, if ONNX Runtime is installed and gives something else than the net.
     """
     try:
         net = copy.deepcopy(module).to("cpu", torch.float32).eval()
     except Exception as error:
-        raise RecordingError(f"the net cannot be copied for the ONNX export ({error}); use export_onnx=False") from error
+        raise RecordingError(f"the net cannot be copied for ONNX ({error}); use export_onnx=False") from error
     tensors = {name: _as_float32(value) for name, value in example.items()}
     call = net.forward
 
-    # Replaced on the instance, so that the export sees plain tensors and the scopes of its nodes stay as they are.
-    def plain(*values: Tensor) -> tuple[Tensor, ...]:
+    def run(*values: Tensor) -> dict[str, Tensor]:
         positional, keyword = samples.arguments(dict(zip(tensors, values, strict=True)))
-        return tuple(value for _, value in flatten(call(*positional, **keyword)) if isinstance(value, Tensor))
+        parts = flatten(call(*positional, **keyword))
+        return {f"output{part}": value for part, value in parts if isinstance(value, Tensor)}
 
-    net.forward = plain  # type: ignore[method-assign]
+    def plain(*values: Tensor) -> tuple[Tensor, ...]:
+        return tuple(run(*values).values())
+
     with torch.no_grad():
-        positional, keyword = samples.arguments(tensors)
-        outputs = [f"output{part}" for part, value in flatten(call(*positional, **keyword)) if isinstance(value, Tensor)]
         try:
+            outputs = list(run(*tensors.values()))
+            # Replaced on the instance, so that the export sees plain tensors and the scopes of its nodes stay.
+            net.forward = plain
             _torchscript_export(net, tensors, outputs, path)
+            onnx.checker.check_model(str(path))
         except Exception as error:
             raise RecordingError(f"the ONNX export failed: {error}; without one use export_onnx=False") from error
-    onnx.checker.check_model(str(path))
+        return find_difference(path, plain, tensors, outputs)
 
 
 def state_dict(module: nn.Module) -> dict[str, Tensor]:
     """The state dict in the net's own precision, every entry with memory of its own."""
     entries = module.state_dict().items()
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in entries if isinstance(value, Tensor)}
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in entries if isinstance(value, Tensor)
+    }
 
 
 def _torchscript_export(net: nn.Module, tensors: Mapping[str, Tensor], outputs: list[str], path: Path) -> None:
     with warnings.catch_warnings():
-        # The exporter says that it is the old one; what it traces is checked against the recording by its reader.
+        # That it is the older exporter, and each of torch's own branches that a trace takes for constant.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net,

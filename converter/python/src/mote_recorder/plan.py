@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +58,7 @@ class Plan:
         return sum(row.bytes for row in self.rows)
 
     def tensors(self, ran: Forward, labels: Tensor | None) -> dict[str, Tensor]:
-        """The tensors of a chunk by their name in the file; an error where the net behaved otherwise than when probed."""
+        """The tensors of a chunk by their name in the file; an error where the net behaves otherwise than before."""
         count = len(next(iter(ran.inputs.values())))
         found: dict[str, Tensor] = {}
         for row, value in (
@@ -71,9 +70,9 @@ class Plan:
             if value is None or value.shape != (count, *row.shape) or value.dtype is not row.dtype:
                 got = "nothing" if value is None else f"{dtype_name(value.dtype)} {list(value.shape)}"
                 raise RecordingError(
-                    f"`{row.tensor}` was {dtype_name(row.dtype)} {[count, *row.shape]} for the first samples and is {got} "
-                    "for later ones: a net whose layers or shapes depend on the data cannot be compared layer by layer; "
-                    "record the samples that behave alike, or leave the layer out with `exclude`"
+                    f"`{row.tensor}` should be {dtype_name(row.dtype)} {[count, *row.shape]} as for the first samples "
+                    f"and is {got}: layers that depend on the data cannot be compared; record samples that behave "
+                    "alike with `indices`, or leave the layer out with `exclude`"
                 )
             found[row.tensor] = value
         skipped = {entry["name"] for entry in self.skipped}
@@ -106,14 +105,14 @@ def make_plan(one: Forward, two: Forward | None, has_labels: bool) -> Plan:
     skipped: list[Skipped] = []
     outputs: dict[str, Row] = {}
     for name, value in one.outputs.items():
-        reason = _not_by_sample(value, two and two.outputs, name)
+        reason = _not_by_sample(value, two.outputs.get(name) if two else None, two is not None)
         if reason:
             skipped.append(Skipped(name=f"output/{name}", type="output", reason=reason))
         else:
             outputs[name] = Row(f"output/{name}", tuple(value.shape[1:]), value.dtype)
     layers: dict[Key, Row] = {}
     for key, value in one.layers.items():
-        reason = _not_by_sample(value, two and two.layers, key)
+        reason = _not_by_sample(value, two.layers.get(key) if two else None, two is not None)
         if reason:
             skipped.append(Skipped(name=key.tensor, type=key.type, reason=reason))
         else:
@@ -130,7 +129,9 @@ def make_plan(one: Forward, two: Forward | None, has_labels: bool) -> Plan:
     return plan
 
 
-def fit_budget(bytes_per_sample: int, count: int, max_samples: int | None, budget_bytes: int | None) -> tuple[int, str | None]:
+def fit_budget(
+    bytes_per_sample: int, count: int, max_samples: int | None, budget_bytes: int | None
+) -> tuple[int, str | None]:
     """How many samples to record, and the reason if fewer than `count`."""
     limit, reason = count, None
     if max_samples is not None and max_samples < limit:
@@ -158,12 +159,11 @@ def chunk_size(bytes_per_sample: int, batch_size: int | None, shard_bytes: int) 
     return batch_size
 
 
-def _not_by_sample(one: Tensor, others: Mapping[str, Tensor] | Mapping[Key, Tensor] | None, key: str | Key) -> str | None:
-    if others is None:
-        return None if one.shape[0] == 1 else f"shape {list(one.shape)} for one sample: the first axis is not the sample"
-    two = dict(others).get(key)  # type: ignore[arg-type]  the two mappings come with their own kind of key
-    if two is None:
+def _not_by_sample(one: Tensor, two: Tensor | None, ran_two: bool) -> str | None:
+    """Why the first axis, or another one, is not that of the samples."""
+    if two is None and ran_two:
         return "did not run for two samples at once"
-    if one.shape[0] == 1 and two.shape == (2, *one.shape[1:]):
+    if one.shape[0] == 1 and (two is None or two.shape == (2, *one.shape[1:])):
         return None
-    return f"shape {list(one.shape)} for one sample, {list(two.shape)} for two: the first axis is not the sample"
+    compared = "" if two is None else f", {list(two.shape)} for two"
+    return f"shape {list(one.shape)} for one sample{compared}: the first axis is not the sample"

@@ -47,7 +47,7 @@ class Recorder:
             of a shard, at most 256. 1 suits a net with a fixed batch of one.
         max_samples: Most samples to record.
         budget_bytes: Most bytes of tensors to record; samples are left out to keep it. Headers come on top.
-        shard_bytes: A larger recording is split into shards of at most this many bytes, which also bounds the memory.
+        shard_bytes: A larger recording is split into shards of at most so many bytes; memory holds about two.
         seed: Draws the samples where a budget leaves some out, and seeds torch for the run.
         export_onnx: Write `<stem>.onnx` beside the recording.
         save_state_dict: Write `<stem>.state_dict.safetensors` beside the recording.
@@ -109,7 +109,10 @@ class Recorder:
         checked_labels = None if labels is None else check_labels(samples.count, labels)
         device = choose_device(module, self.device)
         with Files(path) as files:
-            with prepared(module, device, self.seed), Capture(leaf_modules(module, self.include, self.exclude)) as capture:
+            with (
+                prepared(module, device, self.seed),
+                Capture(leaf_modules(module, self.include, self.exclude)) as capture,
+            ):
                 run = _Run(self, module, samples, checked_labels, device, capture)
                 manifest, size = run.write(files, chosen)
             self._write_beside(files, module, samples, manifest)
@@ -119,7 +122,9 @@ class Recorder:
         if manifest["onnx"]:
             # Two samples, so that no axis of one is taken for a constant.
             example = samples.take((manifest["samples"] * 2)[: 1 if self.batch_size == 1 else 2])
-            export_onnx(module, samples, example, files.temporary(manifest["onnx"]))
+            wrong = export_onnx(module, samples, example, files.temporary(manifest["onnx"]))
+            if wrong:
+                warnings.warn(f"the ONNX file differs from the net: {wrong}", RecordingWarning, stacklevel=4)
         if manifest["state_dict"]:
             files.save(manifest["state_dict"], state_dict(module), {"format": "pt"})
 
@@ -171,7 +176,9 @@ class _Run:
             try:
                 two = forward(self.module, self.samples, order[:2], self.device, self.capture)
             except RecordingError as error:
-                raise RecordingError(f"one sample runs, but {error}; for a net with a fixed batch use batch_size=1") from error
+                raise RecordingError(
+                    f"one sample runs, but {error}; for a net with a fixed batch use batch_size=1"
+                ) from error
         return make_plan(one, two, self.labels is not None)
 
     def _manifest(self, stem: str, plan: Plan, chosen: list[int], left_out: LeftOut | None) -> Manifest:

@@ -92,7 +92,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def _argument_names(module: nn.Module, count: int) -> list[str]:
-    """Names of the first `count` positional arguments of `forward`; `input`, `input_1`, ... where it takes any number."""
+    """Names of the first `count` positional arguments of `forward`; `input`, `input_1`, ... for `*args`."""
     kinds = inspect.Parameter
     parameters = inspect.signature(module.forward).parameters.values()
     names = [p.name for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from mote_recorder.capture import Capture, Key, copy_to_cpu, flatten, refusal
 from mote_recorder.errors import RecordingError
+from mote_recorder.precision import full_precision
 from mote_recorder.samples import Samples, dtype_name
+
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+"""Element types of outputs beside the floats."""
 
 
 @dataclass
@@ -37,12 +42,21 @@ def unwrap(module: nn.Module) -> nn.Module:
 
 def choose_device(module: nn.Module, device: str | torch.device | None) -> torch.device:
     """`device`, or CUDA where there is one, else the CPU; refuses a net that lies on several devices."""
-    places = {value.device for value in (*module.parameters(), *module.buffers())}
+    values = (*module.parameters(), *module.buffers())
+    if any(is_lazy(value) for value in values):
+        raise RecordingError("the net has lazy parameters without a shape; run it once before recording it")
+    places = {value.device for value in values}
     if len(places) > 1:
         raise RecordingError(f"the net lies on several devices {sorted(map(str, places))}; move it to one first")
-    if device is not None:
-        return torch.device(device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise RecordingError(f"`{device}` is no device; use `cuda` or `cpu`") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise RecordingError(f"torch {torch.__version__} finds no CUDA device here; use device `cpu`")
+    return chosen
 
 
 def describe_device(device: torch.device) -> str:
@@ -79,34 +93,12 @@ def prepared(module: nn.Module, device: torch.device, seed: int) -> Iterator[Non
                 owner._buffers[name] = buffer
 
 
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """No TF32 and no bfloat16 inside float32 products, no half-precision sums, deterministic convolutions."""
-    settings: list[tuple[object, str, object]] = [
-        (torch.backends.cuda.matmul, "allow_fp16_reduced_precision_reduction", False),
-        (torch.backends.cuda.matmul, "allow_bf16_reduced_precision_reduction", False),
-        (torch.backends.cudnn, "deterministic", True),
-        (torch.backends.cudnn, "benchmark", False),
-    ]
-    if hasattr(torch.backends.cudnn, "conv"):
-        cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
-        places = (cuda.matmul, cudnn.conv, cudnn.rnn, *(getattr(mkldnn, part) for part in ("matmul", "conv", "rnn")))
-        settings += [(place, "fp32_precision", "ieee") for place in places]
-    else:
-        settings += [(torch.backends.cuda.matmul, "allow_tf32", False), (torch.backends.cudnn, "allow_tf32", False)]
-    before = [(place, name, getattr(place, name)) for place, name, _ in settings]
-    try:
-        for place, name, value in settings:
-            setattr(place, name, value)
-        yield
-    finally:
-        for place, name, value in before:
-            setattr(place, name, value)
-
-
-def forward(module: nn.Module, samples: Samples, indices: Sequence[int], device: torch.device, capture: Capture) -> Forward:
+def forward(
+    module: nn.Module, samples: Samples, indices: Sequence[int], device: torch.device, capture: Capture
+) -> Forward:
     """Runs the samples `indices` once; `capture` is entered and its hooks are on `module`."""
     inputs = samples.take(indices)
+    _check_precision(module, inputs)
     positional, keyword = samples.arguments({name: value.to(device) for name, value in inputs.items()})
     try:
         result = module(*positional, **keyword)
@@ -114,6 +106,7 @@ def forward(module: nn.Module, samples: Samples, indices: Sequence[int], device:
         shapes = ", ".join(f"{name} {dtype_name(value.dtype)} {list(value.shape)}" for name, value in inputs.items())
         raise RecordingError(f"the net failed on {shapes}: {error}") from error
     captured = capture.take()
+    recorded = {name: copy_to_cpu(value) if value.dtype is torch.float64 else value for name, value in inputs.items()}
     outputs: dict[str, Tensor] = {}
     refused: dict[str, str] = {}
     for part, value in flatten(result):
@@ -123,12 +116,19 @@ def forward(module: nn.Module, samples: Samples, indices: Sequence[int], device:
             outputs[name] = copy_to_cpu(value)
         else:
             refused[name] = reason or "not a tensor"
-    return Forward(inputs, outputs, captured.tensors, refused, captured.refused)
+    return Forward(recorded, outputs, captured.tensors, refused, captured.refused)
+
+
+def _check_precision(module: nn.Module, inputs: dict[str, Tensor]) -> None:
+    weights = {value.dtype for value in module.parameters() if value.is_floating_point()}
+    for name, value in inputs.items():
+        if value.dtype is torch.float64 and weights and torch.float64 not in weights:
+            kinds = ", ".join(sorted(map(dtype_name, weights)))
+            raise RecordingError(f"input `{name}` is float64 and the weights are {kinds}: convert the input to that")
 
 
 def _refused_output(value: object) -> str | None:
     """As for layers, but integers may be an output: a net can end in its answer."""
-    if isinstance(value, Tensor) and value.dim() and not value.is_quantized and not value.is_complex():
-        floats = value.is_floating_point()
-        return refusal(value) if floats else None
+    if isinstance(value, Tensor) and value.dtype in INTEGERS and value.dim() and value.layout is torch.strided:
+        return None
     return refusal(value)

@@ -38,7 +38,9 @@ class Files:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Removes what was not committed."""
         for temporary in self._pending.values():
             temporary.unlink(missing_ok=True)
