@@ -19,6 +19,7 @@ pub mod prune;
 pub mod quantize;
 pub mod recipe;
 pub mod recording;
+pub mod report;
 pub mod sign;
 pub mod train;
 pub mod validate;

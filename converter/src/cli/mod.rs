@@ -36,6 +36,7 @@ mod progress;
 mod prune;
 mod quantize;
 mod quantize_report;
+mod report;
 mod run;
 mod run_raw;
 mod sign;
@@ -75,6 +76,7 @@ Examples:
                                                              the least that keeps it as accurate as that
   mote eval net.mote --data test/ --float model.onnx         accuracy, int8 beside float
   mote validate net.mote --reference run.safetensors         against the full-precision run, layer by layer
+  mote report net.mote --data test/ -o net.html              a page to show to others
   mote inspect net.mote                                      what is in the file, and what it needs
   mote train models/digits-scratch                           train a recipe's layers, then convert them
   mote flash net.mote --port /dev/ttyACM0                    put it on a device and try it out there
@@ -94,6 +96,7 @@ enum Command {
     Eval(eval::Args),
     Compare(compare::Args),
     Validate(validate::Args),
+    Report(report::Args),
     Check(check::Args),
     Bench(bench::Args),
     Train(train::Args),
@@ -135,6 +138,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Eval(args) => eval::run(args, &progress),
         Command::Compare(args) => compare::run(args, &progress),
         Command::Validate(args) => validate::run(args, &progress),
+        Command::Report(args) => report::run(args, &progress),
         Command::Check(args) => check::run(args, &progress),
         Command::Bench(args) => bench::run(args, &progress),
         Command::Train(args) => train::run(args, &progress),

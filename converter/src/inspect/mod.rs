@@ -11,7 +11,7 @@ mod tests;
 
 pub use choice::{Choice, IN_BANDS};
 pub use facts::Facts;
-pub use occupancy::{Occupant, Use, in_use, occupants};
+pub use occupancy::{Occupant, Producer, Use, data_flow, in_use, occupants};
 pub use operands::Operands;
 pub use packed::PackedSummary;
 

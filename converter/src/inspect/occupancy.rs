@@ -46,6 +46,7 @@ pub fn occupants(model: &Model, summary: &Summary) -> Vec<Occupant> {
     let roles = bands::roles(all.iter().copied());
     let last = all.len().saturating_sub(1);
     let operands: Vec<Operands> = all.iter().map(Operands::of).collect();
+    let reads = reads(&operands, &roles, summary);
     let writes: Vec<[u32; 2]> = summary.instructions.iter().map(|i| i.writes).collect();
     let is_output = |range: [u32; 2]| {
         summary.outputs.iter().any(|port| overlap(range, [port.arena_offset, port.arena_offset + port.arena_bytes]))
@@ -54,11 +55,12 @@ pub fn occupants(model: &Model, summary: &Summary) -> Vec<Occupant> {
     let last_use = |range: [u32; 2], first: usize| {
         let mut end = first;
         for at in first + 1..all.len() {
-            if operands[at].reads.iter().any(|read| overlap(*read, range)) {
+            if reads[at].iter().any(|read| overlap(*read, range)) {
                 end = at;
             }
-            let over = writes[at];
-            if over[0] < over[1] && overlap(over, range) && end < at {
+            let (over, same) = (writes[at], summary.instructions[at].node == summary.instructions[first].node);
+            // Instructions of one node write parts of one value, maybe between each other's rows.
+            if over[0] < over[1] && overlap(over, range) && !same {
                 return end;
             }
         }
@@ -67,9 +69,9 @@ pub fn occupants(model: &Model, summary: &Summary) -> Vec<Occupant> {
     let mut found = Vec::new();
     for port in &summary.inputs {
         let bytes = [port.arena_offset, port.arena_offset + port.arena_bytes];
-        let reads = (0..all.len())
+        let before = (0..all.len())
             .take_while(|&at| at == 0 || !overlap(writes[at - 1], bytes) || writes[at - 1][0] == writes[at - 1][1]);
-        let end = reads.filter(|&at| operands[at].reads.iter().any(|read| overlap(*read, bytes))).last().unwrap_or(0);
+        let end = before.filter(|&at| reads[at].iter().any(|read| overlap(*read, bytes))).last().unwrap_or(0);
         found.push(Occupant { name: port.name.clone(), kind: Use::Input, bytes, instructions: [0, end] });
     }
     let mut states: Vec<[u32; 2]> = operands.iter().flat_map(|o| o.state.clone()).collect();
@@ -95,6 +97,57 @@ pub fn occupants(model: &Model, summary: &Summary) -> Vec<Occupant> {
     }
     found.sort_by_key(|o| (o.instructions, o.bytes));
     found
+}
+
+/// What each instruction reads. One that follows another in a chain of bands reads that one's line buffer.
+fn reads(operands: &[Operands], roles: &[Option<bands::Role>], summary: &Summary) -> Vec<Vec<[u32; 2]>> {
+    let of = |(at, operands): (usize, &Operands)| match at.checked_sub(1).map(|before| (before, roles[before])) {
+        Some((before, Some(bands::Role::Inner { .. }))) => vec![summary.instructions[before].writes],
+        _ => operands.reads.clone(),
+    };
+    operands.iter().enumerate().map(of).collect()
+}
+
+/// Where an operand comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Producer {
+    /// An input of the network.
+    Input(usize),
+    /// The result of an instruction.
+    Instruction(usize),
+}
+
+/// Which instruction reads what: pairs of producer and instruction, in the order of the instructions.
+pub fn data_flow(model: &Model, summary: &Summary) -> Vec<(Producer, usize)> {
+    let all: Vec<Instruction> = model.instructions().collect();
+    let roles = bands::roles(all.iter().copied());
+    let operands: Vec<Operands> = all.iter().map(Operands::of).collect();
+    let mut edges = Vec::new();
+    for (at, reads) in reads(&operands, &roles, summary).into_iter().enumerate() {
+        // Parts of what is read that no later instruction is known to have written.
+        let mut open = reads;
+        let mut take = |range: [u32; 2], from: Producer, open: &mut Vec<[u32; 2]>| {
+            if open.iter().any(|part| overlap(*part, range)) {
+                edges.push((from, at));
+                *open = open.iter().flat_map(|part| without(*part, range)).collect();
+            }
+        };
+        for before in (0..at).rev() {
+            take(summary.instructions[before].writes, Producer::Instruction(before), &mut open);
+        }
+        for (input, port) in summary.inputs.iter().enumerate() {
+            let range = [port.arena_offset, port.arena_offset + port.arena_bytes];
+            take(range, Producer::Input(input), &mut open);
+        }
+    }
+    edges
+}
+
+/// The parts of `range` outside of `taken`.
+fn without(range: [u32; 2], taken: [u32; 2]) -> impl Iterator<Item = [u32; 2]> {
+    let parts = [[range[0], range[1].min(taken[0])], [range[0].max(taken[1]), range[1]]];
+    parts.into_iter().filter(|part| part[0] < part[1])
 }
 
 fn overlap(a: [u32; 2], b: [u32; 2]) -> bool {
