@@ -55,3 +55,39 @@ fn a_damaged_file_says_so() {
     let error = Summary::from_blob(b"hello").unwrap_err().to_string();
     assert!(error.contains("cut off") || error.contains("MOTE"), "{error}");
 }
+
+#[test]
+fn occupants_fill_the_arena_and_flow_connects_every_instruction() {
+    for net in ["mnist_cnn", "kws_dscnn", "mobilenetv2_like"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(net);
+        let source = std::fs::read(path.with_extension("onnx")).unwrap();
+        let options = crate::BuildOptions { cross_check: false, ..crate::BuildOptions::default() };
+        let mut noise =
+            |graph: &crate::ir::Graph| Ok(crate::data::Dataset::random(&crate::data::InputSpec::of_graph(graph), 2));
+        let built = crate::build(&source, &options, &mut noise, &mut |_| {}).unwrap();
+        let blob = AlignedBytes::copy_of(&built.emitted.bytes);
+        let model = Model::load(&blob).unwrap();
+        let summary = Summary::from_blob(&blob).unwrap();
+        let all = occupants(&model, &summary);
+        let used = in_use(&all, summary.instructions.len());
+        let fullest = used.iter().map(|u| u.0).max().unwrap();
+        assert_eq!(fullest, summary.arena_bytes, "{net}: nothing is left over, and nothing lies outside");
+        assert!(used.iter().all(|(end, sum)| sum <= end), "{net}");
+
+        // While an instruction runs, what it reads belongs to somebody.
+        let flow = data_flow(&model, &summary);
+        for (at, instruction) in summary.instructions.iter().enumerate().filter(|(_, i)| i.op != "bands") {
+            assert!(flow.iter().any(|(_, to)| *to == at), "{net}: {} reads nothing", instruction.node);
+            for (from, _) in flow.iter().filter(|(_, to)| *to == at) {
+                let name = match from {
+                    Producer::Input(input) => &summary.inputs[*input].name,
+                    Producer::Instruction(before) => &summary.instructions[*before].node,
+                };
+                let there = |o: &Occupant| o.name == *name && (o.instructions[0]..=o.instructions[1]).contains(&at);
+                assert!(all.iter().any(there), "{net}: `{name}` is gone when instruction {at} reads it");
+            }
+        }
+        let sums = flow.iter().filter(|(_, to)| summary.instructions[*to].op == "add").count();
+        assert_eq!(sums, if net == "mobilenetv2_like" { 4 } else { 0 }, "{net}: both branches of both sums");
+    }
+}

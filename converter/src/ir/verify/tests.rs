@@ -1,5 +1,6 @@
 use super::*;
 use crate::ir::{DType, Node};
+use crate::ir::{Op, Unary};
 
 /// x [1, 2, 3] -> relu -> y.
 fn graph() -> Graph {
