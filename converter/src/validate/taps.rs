@@ -121,13 +121,16 @@ fn bands(session: &Session) -> Result<HashMap<usize, Bands>, SessionError> {
     Ok(found)
 }
 
+/// The bytes at each tap.
+pub(crate) type Tapped = Vec<Option<Vec<u8>>>;
+
 /// Runs a sample (source order). Gives the outputs, and the bytes at each tap; none if the arena is not as the tap says.
 pub(crate) fn read_taps(
     runner: &mut Runner,
     sample: &[Vec<f32>],
     taps: &[Tap],
-) -> Result<(Vec<Vec<f32>>, Vec<Option<Vec<u8>>>), SessionError> {
-    let mut results: Vec<Option<Vec<u8>>> = vec![None; taps.len()];
+) -> Result<(Vec<Vec<f32>>, Tapped), SessionError> {
+    let mut results: Tapped = vec![None; taps.len()];
     let mut seen = vec![0; taps.len()];
     let mut look = |index: usize, instruction: &Instruction, arena: &[u8]| {
         for (at, tap) in taps.iter().enumerate().filter(|(_, tap)| tap.instruction == index) {
