@@ -28,7 +28,12 @@ run_lint_firmware() {
     (cd firmware && cargo clippy --release --all-targets -- -D warnings)
     local board
     for board in firmware/boards/*/board.toml; do
-        (cd "$(dirname "$board")" && cargo clippy --release -- -D warnings && cargo clippy --release --features unsigned -- -D warnings)
+        if grep -qx '\[qemu\]' "$board"; then
+            (cd "$(dirname "$board")" && cargo clippy --release -- -D warnings && cargo clippy --release --features unsigned -- -D warnings)
+        else
+            # Nothing else builds these, so that this does, up to the image. Without `unsigned` they need keys.
+            (cd "$(dirname "$board")" && linted cargo build --release --locked --features unsigned)
+        fi
     done
 }
 

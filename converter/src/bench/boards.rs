@@ -180,45 +180,80 @@ mod tests {
         assert!(names.contains(&"qemu-cortex-m4"));
     }
 
+    fn text(board: &Board, file: &str) -> String {
+        let path = board.folder.join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The number in `const NAME: TYPE = NUMBER;`, from the first of the board's files that has one.
+    fn constant(board: &Board, name: &str, files: &[&str]) -> u32 {
+        let value = |line: &str| {
+            let (declared, value) =
+                line.trim_start().trim_start_matches("pub ").strip_suffix(';')?.split_once(" = ")?;
+            declared.starts_with(&format!("const {name}: u")).then(|| value.replace('_', ""))
+        };
+        let digits = files.iter().find_map(|file| text(board, file).lines().find_map(value));
+        let digits = digits.unwrap_or_else(|| panic!("{}: no {name} in {files:?}", board.name));
+        let hex = digits.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16));
+        hex.unwrap_or_else(|| digits.parse()).unwrap()
+    }
+
+    /// Start and bytes of a region in a linker script: `NAME (rwx) : ORIGIN = 0x20000000, LENGTH = 264K - 0x100`.
+    fn region(board: &Board, name: &str) -> (u32, u32) {
+        let script = text(board, "memory.x");
+        let line = script.lines().find(|line| line.split_whitespace().next() == Some(name));
+        let line = line.unwrap_or_else(|| panic!("{}: no region {name}", board.name));
+        let (origin, length) = line.split_once("ORIGIN = ").unwrap().1.split_once(", LENGTH = ").unwrap();
+        let number = |text: &str| {
+            let unit = [("K", 1 << 10), ("M", 1 << 20)].into_iter().find(|(letter, _)| text.ends_with(letter));
+            let hex = text.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16).unwrap());
+            let decimal =
+                || text.trim_end_matches(['K', 'M']).parse::<u32>().unwrap() * unit.map_or(1, |(_, bytes)| bytes);
+            hex.unwrap_or_else(decimal)
+        };
+        let mut parts = length.split(" - ").map(number);
+        let whole = parts.next().unwrap();
+        (number(origin), parts.fold(whole, |bytes, less| bytes - less))
+    }
+
     #[test]
     fn board_files_agree_with_linker_scripts_and_sources() {
         for board in shipped() {
-            let linker = std::fs::read_to_string(board.folder.join("memory.x")).unwrap();
             let memory = board.memory;
-            let at = |region: &str, origin: u32, bytes: u32| {
-                let line = linker.lines().find(|l| l.trim_start().starts_with(region)).unwrap();
-                assert!(line.contains(&format!("ORIGIN = 0x{origin:08x}")), "{}: {line}", board.name);
-                assert!(line.ends_with(&format!("LENGTH = {}M", bytes >> 20)), "{}: {line}", board.name);
-            };
             if board.qemu.is_some() {
-                at("MODEL", memory.model_address, memory.model_bytes);
-                at("JOB", memory.job_address, memory.job_bytes);
+                assert_eq!(region(&board, "MODEL"), (memory.model_address, memory.model_bytes), "{}", board.name);
+                assert_eq!(region(&board, "JOB"), (memory.job_address, memory.job_bytes), "{}", board.name);
             }
-            let main = std::fs::read_to_string(board.folder.join("src/main.rs")).unwrap();
-            assert!(main.contains(&format!("ARENA_BYTES: usize = 0x{:08x};", memory.arena_bytes)), "{}", board.name);
-            assert!(main.contains(&format!("\"{}\"", board.name)), "{}", board.name);
-            let config = std::fs::read_to_string(board.folder.join(".cargo/config.toml")).unwrap();
+            assert_eq!(constant(&board, "ARENA_BYTES", &["src/main.rs"]), memory.arena_bytes, "{}", board.name);
+            assert!(memory.arena_bytes < memory.ram_bytes, "{}", board.name);
+            assert!(text(&board, "src/main.rs").contains(&format!("\"{}\"", board.name)), "{}", board.name);
+            let config = text(&board, ".cargo/config.toml");
             assert!(config.contains(&format!("target = \"{}\"", board.target)), "{}", board.name);
+            let package = format!("name = \"{}\"", board.package);
+            assert_eq!(text(&board, "Cargo.toml").matches(&package).count(), 2, "{}: package and image", board.name);
         }
     }
 
     #[test]
-    fn the_service_has_the_store_and_the_clock_that_board_files_say() {
+    fn linker_scripts_have_the_memory_that_board_files_say() {
+        for board in shipped().into_iter().filter(|board| board.folder.join("memory.x").is_file()) {
+            assert_eq!(region(&board, "RAM").1, board.memory.ram_bytes, "{}", board.name);
+            let (start, bytes) = region(&board, "FLASH");
+            let (model, flash_bytes) = (board.memory.model_address, board.memory.flash_bytes);
+            // Less than the whole where something lies before the program, as the RP2040's second boot stage does.
+            assert!((flash_bytes - 0x100..=flash_bytes).contains(&bytes), "{}: {bytes:#x}", board.name);
+            assert!(start + bytes <= model || model + board.memory.model_bytes <= start, "{}", board.name);
+        }
+    }
+
+    #[test]
+    fn emulated_services_have_the_store_and_the_clock_that_board_files_say() {
         for board in shipped().into_iter().filter(|board| board.qemu.is_some()) {
-            let (store, clock, qemu) = (board.store.unwrap(), board.clock.unwrap(), board.qemu.unwrap());
-            let number = |name: &str, files: &[&str]| {
-                let start = format!("const {name}: u32 = ");
-                let text: String =
-                    files.iter().map(|f| std::fs::read_to_string(board.folder.join(f)).unwrap()).collect();
-                let digits =
-                    text.lines().find_map(|line| line.trim_start().strip_prefix(&start)?.strip_suffix(';')).unwrap();
-                let digits = digits.replace('_', "");
-                let hex = digits.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16));
-                hex.unwrap_or_else(|| digits.parse()).unwrap()
-            };
-            let says = |name: &str| number(name, &["../mps2-common/src/service.rs"]);
+            let (store, clock, qemu) = (board.store.unwrap(), board.clock.unwrap(), board.qemu.as_ref().unwrap());
+            let common = common(&board);
+            let says = |name: &str| constant(&board, name, &[&format!("{common}/src/service.rs")]);
             // The image's own, or that of most.
-            let hz = number("TICKS_PER_SECOND", &["src/bin/service.rs", "../mps2-common/src/lib.rs"]);
+            let hz = constant(&board, "TICKS_PER_SECOND", &["src/bin/service.rs", &format!("{common}/src/lib.rs")]);
             assert_eq!(store.address, board.memory.model_address, "{}", board.name);
             assert_eq!((store.slot_bytes, store.log_bytes), (says("SLOT_BYTES"), says("LOG_BYTES")), "{}", board.name);
             assert!(
@@ -229,6 +264,30 @@ mod tests {
             assert_eq!(clock.hz, hz, "{}", board.name);
             // An instruction takes a nanosecond.
             assert_eq!(qemu.instructions_per_tick * u64::from(clock.hz), 1_000_000_000, "{}", board.name);
+        }
+    }
+
+    /// The folder of what boards of a kind have in common.
+    fn common(_board: &Board) -> &'static str {
+        "../mps2-common"
+    }
+
+    #[test]
+    fn real_boards_have_the_store_the_clock_and_the_probe_that_board_files_say() {
+        let boards: Vec<_> = shipped().into_iter().filter(|board| board.qemu.is_none()).collect();
+        assert!(boards.len() >= 4, "{}", boards.len());
+        for board in boards {
+            let (store, clock) = (board.store.unwrap(), board.clock.unwrap());
+            let says = |name: &str| constant(&board, name, &["src/main.rs"]);
+            let declared = (says("STORE_ADDRESS"), says("SLOT_BYTES"), says("LOG_BYTES"));
+            assert_eq!((store.address, store.slot_bytes, store.log_bytes), declared, "{}", board.name);
+            assert_eq!((store.address, store.slot_bytes), (board.memory.model_address, board.memory.model_bytes));
+            assert_eq!(clock.hz, says("TICKS_PER_SECOND"), "{}", board.name);
+            let chip = &board.probe.as_ref().unwrap().chip;
+            assert!(text(&board, ".cargo/config.toml").contains(&format!("--chip {chip}\"")), "{}", board.name);
+            let page = text(&board, "README.md");
+            assert!(page.contains("not run on hardware"), "{}: what is known of it", board.name);
+            assert!(page.contains(&format!("--board {}", board.name)), "{}", board.name);
         }
     }
 

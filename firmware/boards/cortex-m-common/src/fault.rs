@@ -5,13 +5,18 @@ use core::panic::PanicInfo;
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, exception};
 
+/// Begins again, with what a new start finds.
+pub fn restart() -> ! {
+    SCB::sys_reset()
+}
+
 /// Does not say where, as that would keep the names of all files that can panic in flash.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    SCB::sys_reset()
+    restart()
 }
 
 #[exception]
 unsafe fn HardFault(_: &ExceptionFrame) -> ! {
-    SCB::sys_reset()
+    restart()
 }

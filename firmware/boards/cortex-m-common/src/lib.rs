@@ -13,6 +13,7 @@ mod systick;
 
 #[cfg(feature = "dwt")]
 pub use dwt::Cycles;
+pub use fault::restart;
 pub use mote_store::{Layout, Mapped};
 pub use service::{Device, serve};
 #[cfg(feature = "systick")]

@@ -1,6 +1,6 @@
 //! A device that a host flashes models to, asks and measures.
 
-use cortex_m::peripheral::SCB;
+use crate::restart;
 use embedded_io::{Read, Write};
 use mote_firmware_app::service::{Config, KEYS, Service, ServiceBoard, Work};
 use mote_firmware_app::{Board, LinkedOps, StackUsed};
@@ -71,5 +71,5 @@ pub unsafe fn serve<D: Device, F: Mapped, P: Read + Write>(
     if let Ok(mut service) = Service::<_, _, LinkedOps>::start(Served(device), flash, config, Work { arena, times }) {
         let _ = mote_firmware_app::service::serve(&mut service, &mut port);
     }
-    SCB::sys_reset()
+    restart()
 }
