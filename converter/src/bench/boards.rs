@@ -2,6 +2,7 @@
 
 use super::BenchError;
 use serde::Deserialize;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// One board, as its `board.toml` describes it.
@@ -95,13 +96,44 @@ pub struct BoardClock {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QemuMachine {
+    /// Which of QEMU's programs has it.
+    #[serde(default = "arm_program")]
+    pub program: String,
     /// Name for `-M`.
     pub machine: String,
+    /// More options.
+    #[serde(default)]
+    pub options: Vec<String>,
     /// Instructions between two ticks of the firmware's clock, under `-icount shift=0`.
     pub instructions_per_tick: u64,
 }
 
+fn arm_program() -> String {
+    "qemu-system-arm".into()
+}
+
+impl QemuMachine {
+    /// What to start: what an environment variable says, `MOTE_QEMU` for `qemu-system-arm`, `MOTE_QEMU_RISCV32` for
+    /// `qemu-system-riscv32`; else the one on the path.
+    pub fn command(&self) -> OsString {
+        let core = self.program.rsplit('-').next().unwrap_or_default();
+        let variable = match core {
+            "arm" => "MOTE_QEMU".to_owned(),
+            other => format!("MOTE_QEMU_{}", other.to_ascii_uppercase()),
+        };
+        std::env::var_os(variable).unwrap_or_else(|| self.program.clone().into())
+    }
+}
+
 impl Board {
+    /// How it is emulated.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn emulated(&self) -> Result<&QemuMachine, BenchError> {
+        self.qemu.as_ref().ok_or_else(|| BenchError::NotEmulated { board: self.name.clone() })
+    }
+
     /// Every board under `firmware`, sorted by name.
     pub fn all(firmware: &Path) -> Result<Vec<Self>, BenchError> {
         let folder = firmware.join("boards");
@@ -186,14 +218,15 @@ mod tests {
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The number in `const NAME: TYPE = NUMBER;`, from the first of the board's files that has one.
+    /// The number in `const NAME: TYPE = NUMBER;`, from the first of the board's files that is there and has one.
     fn constant(board: &Board, name: &str, files: &[&str]) -> u32 {
         let value = |line: &str| {
             let (declared, value) =
                 line.trim_start().trim_start_matches("pub ").strip_suffix(';')?.split_once(" = ")?;
             declared.starts_with(&format!("const {name}: u")).then(|| value.replace('_', ""))
         };
-        let digits = files.iter().find_map(|file| text(board, file).lines().find_map(value));
+        let texts = files.iter().filter_map(|file| std::fs::read_to_string(board.folder.join(file)).ok());
+        let digits = texts.into_iter().find_map(|text| text.lines().find_map(value));
         let digits = digits.unwrap_or_else(|| panic!("{}: no {name} in {files:?}", board.name));
         let hex = digits.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16));
         hex.unwrap_or_else(|| digits.parse()).unwrap()
@@ -225,9 +258,17 @@ mod tests {
                 assert_eq!(region(&board, "MODEL"), (memory.model_address, memory.model_bytes), "{}", board.name);
                 assert_eq!(region(&board, "JOB"), (memory.job_address, memory.job_bytes), "{}", board.name);
             }
-            assert_eq!(constant(&board, "ARENA_BYTES", &["src/main.rs"]), memory.arena_bytes, "{}", board.name);
+            assert_eq!(
+                constant(&board, "ARENA_BYTES", &["src/main.rs", "src/lib.rs"]),
+                memory.arena_bytes,
+                "{}",
+                board.name
+            );
             assert!(memory.arena_bytes < memory.ram_bytes, "{}", board.name);
-            assert!(text(&board, "src/main.rs").contains(&format!("\"{}\"", board.name)), "{}", board.name);
+            let said = format!("NAME: &'static str = \"{}\"", board.name);
+            let sources = ["src/main.rs", "src/lib.rs"].map(|file| board.folder.join(file)).into_iter();
+            let mut sources = sources.filter_map(|path| std::fs::read_to_string(path).ok());
+            assert!(sources.any(|source| source.contains(&said)), "{}", board.name);
             let config = text(&board, ".cargo/config.toml");
             assert!(config.contains(&format!("target = \"{}\"", board.target)), "{}", board.name);
             let package = format!("name = \"{}\"", board.package);
@@ -269,10 +310,10 @@ mod tests {
     fn emulated_services_have_the_store_and_the_clock_that_board_files_say() {
         for board in shipped().into_iter().filter(|board| board.qemu.is_some()) {
             let (store, clock, qemu) = (board.store.unwrap(), board.clock.unwrap(), board.qemu.as_ref().unwrap());
-            let common = common(&board);
-            let says = |name: &str| constant(&board, name, &[&format!("{common}/src/service.rs")]);
-            // The image's own, or that of most.
-            let hz = constant(&board, "TICKS_PER_SECOND", &["src/bin/service.rs", &format!("{common}/src/lib.rs")]);
+            let says = |name: &str| constant(&board, name, &["../emulated-common/src/flash.rs"]);
+            // The image's own, the board's, or that of most.
+            let hz_in = ["src/bin/service.rs", "src/service.rs", "../mps2-common/src/lib.rs"];
+            let hz = constant(&board, "TICKS_PER_SECOND", &hz_in);
             assert_eq!(store.address, board.memory.model_address, "{}", board.name);
             assert_eq!((store.slot_bytes, store.log_bytes), (says("SLOT_BYTES"), says("LOG_BYTES")), "{}", board.name);
             assert!(
@@ -284,11 +325,6 @@ mod tests {
             // An instruction takes a nanosecond.
             assert_eq!(qemu.instructions_per_tick * u64::from(clock.hz), 1_000_000_000, "{}", board.name);
         }
-    }
-
-    /// The folder of what boards of a kind have in common.
-    fn common(_board: &Board) -> &'static str {
-        "../mps2-common"
     }
 
     #[test]

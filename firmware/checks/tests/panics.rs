@@ -6,8 +6,8 @@ use mote_firmware_checks::{
 };
 use std::collections::BTreeSet;
 
-/// The least and the most capable instruction set of the emulated boards.
-const TARGETS: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
+/// The least and the most capable instruction set of the emulated Cortex-M boards, and the portable kernels on RISC-V.
+const TARGETS: [&str; 3] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
 
 /// Entries of `panic-sites.txt` for one image: everything up to ` -- `, behind `<image>: `.
 fn known(image: &str) -> BTreeSet<String> {

@@ -7,9 +7,8 @@
 
 mod device;
 mod service;
-mod wide;
 
 pub use device::{Device, serve_device};
+pub use mote_firmware_app::Wide;
 pub use mote_store::{Layout, Mapped};
 pub use service::serve;
-pub use wide::Wide;
