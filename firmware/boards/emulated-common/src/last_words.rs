@@ -3,12 +3,13 @@
 use core::panic::PanicInfo;
 
 /// Sends a text.
-pub fn say(send: impl Fn(u8), text: &str) {
+pub fn say(send: impl Fn(u8) + Copy, text: &str) {
     text.bytes().for_each(send);
 }
 
-/// Sends eight digits.
-pub fn say_hex(send: impl Fn(u8), value: u32) {
+/// Sends eight digits. Larger where it is inlined.
+#[inline(never)]
+pub fn say_hex(send: impl Fn(u8) + Copy, value: u32) {
     for byte in value.to_be_bytes() {
         for digit in [byte >> 4, byte & 15] {
             send(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
@@ -17,12 +18,12 @@ pub fn say_hex(send: impl Fn(u8), value: u32) {
 }
 
 /// Sends where a panic began.
-pub fn say_panic(send: impl Fn(u8), info: &PanicInfo<'_>) {
-    say(&send, "\npanic ");
+pub fn say_panic(send: impl Fn(u8) + Copy, info: &PanicInfo<'_>) {
+    say(send, "\npanic ");
     if let Some(at) = info.location() {
-        say(&send, at.file());
-        say(&send, " line ");
-        say_hex(&send, at.line());
+        say(send, at.file());
+        say(send, " line ");
+        say_hex(send, at.line());
     }
-    say(&send, "\n");
+    say(send, "\n");
 }
