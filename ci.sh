@@ -31,8 +31,8 @@ run_lint_firmware() {
         if grep -qx '\[qemu\]' "$board"; then
             (cd "$(dirname "$board")" && cargo clippy --release -- -D warnings && cargo clippy --release --features unsigned -- -D warnings)
         else
-            # Nothing else builds these, so that this does, up to the image. Without `unsigned` they need keys.
-            (cd "$(dirname "$board")" && linted cargo build --release --locked --features unsigned)
+            # Nothing else builds these, so that this does, up to the image. With all features they need no keys.
+            (cd "$(dirname "$board")" && linted cargo build --release --locked --all-features)
         fi
     done
 }

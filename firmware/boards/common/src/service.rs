@@ -5,11 +5,6 @@ use mote_firmware_app::LinkedOps;
 use mote_firmware_app::service::{Config, KEYS, Service, ServiceBoard, Work};
 use mote_store::{Error, Layout, Mapped, Policy};
 
-const _: () = assert!(
-    cfg!(feature = "unsigned") || !KEYS.is_empty(),
-    "no public keys: name .pub.pem files of `mote keygen` in MOTE_PUBLIC_KEYS, or build with the feature `unsigned`"
-);
-
 /// For times of 100 instructions. A host asks for a bench run by run.
 const TIME_WORDS: usize = 200;
 
@@ -27,6 +22,13 @@ pub unsafe fn serve<B: ServiceBoard, F: Mapped, P: Read + Write>(
     port: &mut P,
     arena: &'static mut [u8],
 ) -> Result<(), Error> {
+    // Here, as only an image that serves needs keys.
+    const {
+        assert!(
+            cfg!(feature = "unsigned") || !KEYS.is_empty(),
+            "no public keys: name .pub.pem files of `mote keygen` in MOTE_PUBLIC_KEYS, or build with the feature `unsigned`"
+        );
+    }
     static mut TIMES: [u32; TIME_WORDS] = [0; TIME_WORDS];
     // SAFETY: nothing else names them, and by the caller's promise this runs once.
     #[allow(static_mut_refs, reason = "as said")]
