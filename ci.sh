@@ -2,7 +2,8 @@
 # Every check of the project. `./ci.sh` runs all that need no long time; `./ci.sh NAME...` runs some.
 #
 #   fmt     formatting                          lint    clippy, warnings are errors; in the run of all checks only that of the
-#                                               firmware, as `test`, `qemu` and `bench` compile the rest under clippy
+#                                               firmware, as `test`, `qemu` and `bench` compile the rest under clippy;
+#                                               links the boards that are not emulated
 #   nostd   the runtime on every target, every feature
 #   miri    the runtime's portable kernels under Miri
 #   test    unit, property, whole-model, recipe, command-line and documentation tests
