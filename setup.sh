@@ -57,7 +57,7 @@ install_rust() {
     done
 }
 
-# A machine with another suite's qemu-utils refuses the stable suite's emulator: take it from that suite too.
+# A machine with another suite's qemu-utils refuses the stable suite's emulators: take them from that suite too.
 install_qemu_from_backports() {
     local codename uri
     codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -69,22 +69,27 @@ install_qemu_from_backports() {
         quiet $sudo apt-get update
         did+=("added the suite $codename-backports")
     fi
-    quiet $sudo apt-get install -y --no-install-recommends -t "$codename-backports" qemu-system-arm
+    quiet $sudo apt-get install -y --no-install-recommends -t "$codename-backports" "$@"
 }
 
 install_qemu() {
-    command -v qemu-system-arm >/dev/null && return
+    local packages=()
+    command -v qemu-system-arm >/dev/null || packages+=(qemu-system-arm)
+    command -v qemu-system-riscv32 >/dev/null || packages+=(qemu-system-misc)
+    [ ${#packages[@]} != 0 ] || return 0
     command -v apt-get >/dev/null || {
-        echo "error: qemu-system-arm is missing and this is no Debian or Ubuntu; install QEMU 7.2 or later" >&2
+        echo "error: qemu-system-arm or qemu-system-riscv32 is missing and this is no Debian or Ubuntu; install QEMU 7.2 or later" >&2
         exit 2
     }
     quiet $sudo apt-get update
-    if apt-get install -s -y --no-install-recommends qemu-system-arm >/dev/null 2>&1; then
-        quiet $sudo apt-get install -y --no-install-recommends qemu-system-arm
+    # Newer releases have it in a package of its own.
+    if apt-cache show qemu-system-riscv >/dev/null 2>&1; then packages=("${packages[@]/qemu-system-misc/qemu-system-riscv}"); fi
+    if apt-get install -s -y --no-install-recommends "${packages[@]}" >/dev/null 2>&1; then
+        quiet $sudo apt-get install -y --no-install-recommends "${packages[@]}"
     else
-        install_qemu_from_backports
+        install_qemu_from_backports "${packages[@]}"
     fi
-    did+=("installed $(qemu-system-arm --version | head -n 1)")
+    did+=("installed ${packages[*]}: $(qemu-system-arm --version | head -n 1)")
 }
 
 install_rust

@@ -32,7 +32,7 @@ mlperf_tiny="kws_dscnn_int8 vww_96_int8 ic_resnet8_int8 ad01_int8 sww_int8"
 microflow="sine_int8 hello_world_int8 micro_speech_int8 person_detect_int8 kws_dscnn_int8 vww_96_int8 ad01_int8 sww_int8"
 
 # shellcheck disable=SC2046,SC2086 # names without blanks
-target/release/mote bench $(networks $mlperf_tiny) --all-targets "${cycles[@]}" \
+target/release/mote bench $(networks $mlperf_tiny) --target m0plus --target m3 --target m4 --target m7 --target m33 "${cycles[@]}" \
     --against benches/rivals/tflm-cmsis-nn.json --against benches/rivals/x-cube-ai.json \
     --save benches/results/cortex-m
 # shellcheck disable=SC2046,SC2086

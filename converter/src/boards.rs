@@ -82,6 +82,7 @@ pub fn find(name: &str) -> Result<Board, BoardError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::{Probe, ProbeError};
 
     #[test]
     fn every_embedded_file_parses() {
@@ -97,6 +98,19 @@ mod tests {
         let over = |fit: Fit| (fit.fits, fit.arena_over_bytes, fit.flash_over_bytes);
         assert_eq!(over(Fit::of(&board, arena + 1, flash)), (false, 1, 0));
         assert_eq!(over(Fit::of(&board, arena, flash + 7)), (false, 0, 7));
+    }
+
+    #[test]
+    fn real_boards_take_models_that_fit_through_their_probes() {
+        let real: Vec<Board> = all().into_iter().filter(|board| board.qemu.is_none()).collect();
+        let names: Vec<&str> = real.iter().map(|board| board.name.as_str()).collect();
+        assert_eq!(names, ["esp32-c3-devkitm", "esp32-c6-devkitc", "nrf52840-dk", "nucleo-l4r5zi", "pico", "pico2"]);
+        for board in real {
+            let slot = board.store.unwrap().slot_bytes.into();
+            assert!(Fit::of(&board, 100_000, slot).fits && !Fit::of(&board, 100_000, slot + 1).fits, "{}", board.name);
+            assert!(Probe::of(&board, slot).is_ok(), "{}", board.name);
+            assert!(matches!(Probe::of(&board, slot + 1), Err(ProbeError::TooLarge { .. })), "{}", board.name);
+        }
     }
 
     #[test]

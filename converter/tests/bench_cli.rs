@@ -125,6 +125,32 @@ fn an_unknown_board_lists_the_known_ones() {
 }
 
 #[test]
+fn a_real_board_is_refused_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let assert = mote().arg("bench").arg(digits(folder.path())).args(["--target", "pico"]).assert().code(2);
+    let text = text_of(&assert.get_output().stderr);
+    assert!(text.contains("board `pico` is not emulated") && text.contains("--port"), "{text}");
+}
+
+#[test]
+fn riscv_counts_single_instructions() {
+    if !support::has_emulator("qemu-system-riscv32") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = digits(folder.path());
+    let run = || -> serde_json::Value {
+        let output = mote().arg("bench").arg(&file).args(["--target", "rv32", "--json"]).assert().success();
+        serde_json::from_slice(&output.get_output().stdout).unwrap()
+    };
+    let report = run();
+    assert_eq!((&report["board"], &report["resolution"]), (&"qemu-riscv32-virt".into(), &1.into()));
+    assert!(report["instructions"].as_u64().unwrap() > report["macs"].as_u64().unwrap());
+    assert!(report["stack"]["run_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(run(), report);
+}
+
+#[test]
 fn firmware_sources_that_are_not_there_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let assert = mote().arg("bench").arg(digits(folder.path())).env("MOTE_FIRMWARE", folder.path()).assert().code(2);

@@ -13,6 +13,8 @@ mod measures;
 mod no_device;
 #[path = "device/refused.rs"]
 mod refused;
+#[path = "device/riscv32.rs"]
+mod riscv32;
 #[path = "device/size.rs"]
 mod size;
 mod support;

@@ -2,6 +2,7 @@
 
 use super::BenchError;
 use serde::Deserialize;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// One board, as its `board.toml` describes it.
@@ -55,7 +56,8 @@ pub struct BoardMemory {
     pub job_bytes: u32,
 }
 
-/// Where a board's firmware keeps models: two slots, then the log. Addresses are those of the processor.
+/// Where a board's firmware keeps models: two slots, then the log. Addresses are those that a debug probe uses: the processor's, but
+/// for flash that it sees through a table of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoardStore {
@@ -94,13 +96,44 @@ pub struct BoardClock {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QemuMachine {
+    /// Which of QEMU's programs has it.
+    #[serde(default = "arm_program")]
+    pub program: String,
     /// Name for `-M`.
     pub machine: String,
+    /// More options.
+    #[serde(default)]
+    pub options: Vec<String>,
     /// Instructions between two ticks of the firmware's clock, under `-icount shift=0`.
     pub instructions_per_tick: u64,
 }
 
+fn arm_program() -> String {
+    "qemu-system-arm".into()
+}
+
+impl QemuMachine {
+    /// What to start: what an environment variable says, `MOTE_QEMU` for `qemu-system-arm`, `MOTE_QEMU_RISCV32` for
+    /// `qemu-system-riscv32`; else the one on the path.
+    pub fn command(&self) -> OsString {
+        let core = self.program.rsplit('-').next().unwrap_or_default();
+        let variable = match core {
+            "arm" => "MOTE_QEMU".to_owned(),
+            other => format!("MOTE_QEMU_{}", other.to_ascii_uppercase()),
+        };
+        std::env::var_os(variable).unwrap_or_else(|| self.program.clone().into())
+    }
+}
+
 impl Board {
+    /// How it is emulated.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn emulated(&self) -> Result<&QemuMachine, BenchError> {
+        self.qemu.as_ref().ok_or_else(|| BenchError::NotEmulated { board: self.name.clone() })
+    }
+
     /// Every board under `firmware`, sorted by name.
     pub fn all(firmware: &Path) -> Result<Vec<Self>, BenchError> {
         let folder = firmware.join("boards");
@@ -161,80 +194,4 @@ fn is_firmware(folder: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shipped() -> Vec<Board> {
-        Board::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware")).unwrap()
-    }
-
-    #[test]
-    fn names_and_aliases_are_unique_and_the_folder_is_a_name() {
-        let boards = shipped();
-        let mut names: Vec<_> = boards.iter().flat_map(Board::names).collect();
-        names.sort_unstable();
-        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-        for board in &boards {
-            assert_eq!(board.folder.file_name().and_then(|n| n.to_str()), Some(board.name.as_str()));
-        }
-        assert!(names.contains(&"qemu-cortex-m4"));
-    }
-
-    #[test]
-    fn board_files_agree_with_linker_scripts_and_sources() {
-        for board in shipped() {
-            let linker = std::fs::read_to_string(board.folder.join("memory.x")).unwrap();
-            let memory = board.memory;
-            let at = |region: &str, origin: u32, bytes: u32| {
-                let line = linker.lines().find(|l| l.trim_start().starts_with(region)).unwrap();
-                assert!(line.contains(&format!("ORIGIN = 0x{origin:08x}")), "{}: {line}", board.name);
-                assert!(line.ends_with(&format!("LENGTH = {}M", bytes >> 20)), "{}: {line}", board.name);
-            };
-            if board.qemu.is_some() {
-                at("MODEL", memory.model_address, memory.model_bytes);
-                at("JOB", memory.job_address, memory.job_bytes);
-            }
-            let main = std::fs::read_to_string(board.folder.join("src/main.rs")).unwrap();
-            assert!(main.contains(&format!("ARENA_BYTES: usize = 0x{:08x};", memory.arena_bytes)), "{}", board.name);
-            assert!(main.contains(&format!("\"{}\"", board.name)), "{}", board.name);
-            let config = std::fs::read_to_string(board.folder.join(".cargo/config.toml")).unwrap();
-            assert!(config.contains(&format!("target = \"{}\"", board.target)), "{}", board.name);
-        }
-    }
-
-    #[test]
-    fn the_service_has_the_store_and_the_clock_that_board_files_say() {
-        for board in shipped().into_iter().filter(|board| board.qemu.is_some()) {
-            let (store, clock, qemu) = (board.store.unwrap(), board.clock.unwrap(), board.qemu.unwrap());
-            let number = |name: &str, files: &[&str]| {
-                let start = format!("const {name}: u32 = ");
-                let text: String =
-                    files.iter().map(|f| std::fs::read_to_string(board.folder.join(f)).unwrap()).collect();
-                let digits =
-                    text.lines().find_map(|line| line.trim_start().strip_prefix(&start)?.strip_suffix(';')).unwrap();
-                let digits = digits.replace('_', "");
-                let hex = digits.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16));
-                hex.unwrap_or_else(|| digits.parse()).unwrap()
-            };
-            let says = |name: &str| number(name, &["../mps2-common/src/service.rs"]);
-            // The image's own, or that of most.
-            let hz = number("TICKS_PER_SECOND", &["src/bin/service.rs", "../mps2-common/src/lib.rs"]);
-            assert_eq!(store.address, board.memory.model_address, "{}", board.name);
-            assert_eq!((store.slot_bytes, store.log_bytes), (says("SLOT_BYTES"), says("LOG_BYTES")), "{}", board.name);
-            assert!(
-                store.log_address() + store.log_bytes <= store.address + board.memory.model_bytes,
-                "{}",
-                board.name
-            );
-            assert_eq!(clock.hz, hz, "{}", board.name);
-            // An instruction takes a nanosecond.
-            assert_eq!(qemu.instructions_per_tick * u64::from(clock.hz), 1_000_000_000, "{}", board.name);
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_lists_the_known_ones() {
-        let text = Board::find("esp99").unwrap_err().to_string();
-        assert!(text.contains("esp99") && text.contains("qemu-cortex-m4"), "{text}");
-    }
-}
+mod tests;

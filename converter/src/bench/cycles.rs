@@ -5,7 +5,7 @@
 //! An image of its own is linked that looks for the model behind the code.
 
 use super::cargo::build_image_with;
-use super::qemu::{Setup, option_value, program, run_with};
+use super::qemu::{Setup, option_value, run_with};
 use super::{Actions, BenchError, Board, Clock, Image, Job};
 use object::{Object, ObjectSymbol};
 use std::path::{Path, PathBuf};
@@ -72,9 +72,10 @@ pub fn estimate_cycles(
     let setup = Setup { model_address: address, model_bytes: end - address, arguments };
     let actions = Actions { profile: true, ..Actions::default() };
     let job = Job { actions, timed_runs: RUNS, samples: &[sample.to_vec()] };
+    let qemu = board.emulated()?.command();
     let failed = |why: String| BenchError::Cycles {
         plugin: model.plugin.clone(),
-        qemu: program().to_string_lossy().into_owned(),
+        qemu: qemu.to_string_lossy().into_owned(),
         why,
     };
     let device = run_with(board, &image, blob, job, Clock::Instructions, limit, &setup);

@@ -170,8 +170,15 @@ impl BenchError {
                 Some("run mote inside its source tree, or set MOTE_FIRMWARE to the `firmware` folder of one".into())
             }
             Self::Start { program, .. } if program.starts_with("qemu") => {
-                Some("install QEMU (Debian, Ubuntu: `sudo apt install qemu-system-arm`), or run ./setup.sh".into())
+                // Where Debian and Ubuntu have it; some of their releases call the package `qemu-system-riscv`.
+                let package = if program.contains("riscv") { "qemu-system-misc" } else { "qemu-system-arm" };
+                Some(format!("install QEMU (Debian, Ubuntu: `sudo apt install {package}`), or run ./setup.sh"))
             }
+            Self::NotEmulated { .. } => Some(
+                "measure it where it is: flash its firmware, then `mote bench FILE --port PORT`; `--all-targets` are the \
+                 emulated ones"
+                    .into(),
+            ),
             Self::Start { program, .. } if program == "cargo" => Some("install Rust from https://rustup.rs".into()),
             Self::Cycles { .. } => Some(
                 "plugins need QEMU 9.1 or later, named by MOTE_QEMU; `benches/cycles/setup.sh` fetches one and builds the \

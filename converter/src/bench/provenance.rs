@@ -1,19 +1,22 @@
 //! What a figure was made with.
 
-use super::qemu::program;
-use super::{BenchError, firmware_folder};
+use super::{BenchError, Board, firmware_folder};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// Program, commit, compiler and emulator; a sentence each. What cannot be found out is left out.
-pub fn versions() -> Result<Vec<String>, BenchError> {
+/// Program, commit, compiler and the boards' emulators; a sentence each. What cannot be found out is left out.
+pub fn versions(boards: &[Board]) -> Result<Vec<String>, BenchError> {
     let firmware = firmware_folder()?;
     let mut made_with = vec![match commit(&firmware) {
         Some(commit) => format!("mote {}, commit {commit}", env!("CARGO_PKG_VERSION")),
         None => format!("mote {}", env!("CARGO_PKG_VERSION")),
     }];
     made_with.extend(first_line(Command::new("rustc").arg("--version").current_dir(&firmware)));
-    made_with.extend(first_line(Command::new(program()).arg("--version")));
+    // All of QEMU's programs say the same.
+    let emulators = boards.iter().filter_map(|board| board.qemu.as_ref());
+    let said = emulators.filter_map(|qemu| first_line(Command::new(qemu.command()).arg("--version")));
+    made_with.extend(said.collect::<BTreeSet<_>>());
     Ok(made_with)
 }
 
@@ -42,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_version_comes_first_and_a_missing_program_is_left_out() {
-        assert!(versions().unwrap()[0].starts_with(concat!("mote ", env!("CARGO_PKG_VERSION"))));
+        assert!(versions(&[]).unwrap()[0].starts_with(concat!("mote ", env!("CARGO_PKG_VERSION"))));
         assert_eq!(first_line(&mut Command::new("mote-no-such-program")), None);
     }
 }

@@ -20,13 +20,6 @@ pub enum Clock {
 /// Enough for the largest networks that microcontrollers run, on a slow host.
 pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(300);
 
-const PROGRAM: &str = "qemu-system-arm";
-
-/// `MOTE_QEMU`, or the one on the path.
-pub(super) fn program() -> OsString {
-    std::env::var_os("MOTE_QEMU").unwrap_or_else(|| PROGRAM.into())
-}
-
 /// What [`run`] leaves as it is.
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
@@ -61,15 +54,25 @@ pub(super) fn run_with(
     limit: Duration,
     setup: &Setup,
 ) -> Result<DeviceReport, BenchError> {
-    let machine = board.qemu.as_ref().ok_or_else(|| BenchError::NotEmulated { board: board.name.clone() })?;
+    let machine = board.emulated()?;
     let job = job.to_bytes();
     let memory = &board.memory;
     fits(board, "model", blob.len(), setup.model_bytes)?;
     fits(board, "inputs' data", job.len(), memory.job_bytes)?;
 
     let folder = tempfile::tempdir().map_err(|error| BenchError::Unreadable { path: std::env::temp_dir(), error })?;
-    let mut command = Command::new(program());
-    command.args(["-M", &machine.machine, "-display", "none", "-monitor", "none", "-serial", "stdio", "-semihosting"]);
+    let mut command = Command::new(machine.command());
+    command.args(&machine.options).args([
+        "-M",
+        &machine.machine,
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+        "-semihosting",
+    ]);
     if clock == Clock::Instructions {
         command.args(["-icount", "shift=0"]);
     }

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 /// Run models on emulated boards: instructions, memory really used, code size; layer by layer, or one table of many.
 ///
-/// Builds the board's firmware if needed (from the source tree, or MOTE_FIRMWARE) and runs it in QEMU (MOTE_QEMU, or the
-/// one on the path), where an instruction takes a nanosecond, so that counts are the same every time. Fails (exit code 1)
+/// Builds the board's firmware if needed (from the source tree, or MOTE_FIRMWARE) and runs it in QEMU (MOTE_QEMU, for the
+/// RISC-V board MOTE_QEMU_RISCV32, or the one on the path), where an instruction takes a nanosecond, so that counts are the same every time. Fails (exit code 1)
 /// if a device writes more or less of the arena than planned, or gives other bytes than the host.
 ///
 /// One model on one board gives a table of its layers. Several models or boards give one table; each then runs on one
@@ -41,7 +41,7 @@ pub(super) struct Args {
     /// instructions are right).
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The board: a folder of firmware/boards or a short name of one, as m4, m3, m7, m33, m0plus. May be given several
+    /// The board: a folder of firmware/boards or a short name of one, as m4, m3, m7, m33, m0plus, rv32. May be given several
     /// times.
     #[arg(long, value_name = "BOARD", default_value = "qemu-cortex-m4")]
     target: Vec<String>,
@@ -125,14 +125,17 @@ impl Args {
 /// Those that were asked for, smallest core first.
 fn boards(args: &Args) -> anyhow::Result<Vec<Board>> {
     if !args.all_targets {
-        return Ok(args.target.iter().map(|name| Board::find(name)).collect::<Result<_, _>>()?);
+        let boards = args.target.iter().map(|name| Board::find(name)).collect::<Result<Vec<_>, _>>()?;
+        // Before anything is built.
+        boards.iter().try_for_each(|board| board.emulated().map(drop))?;
+        return Ok(boards);
     }
     let mut boards = Board::all(&bench::firmware_folder()?)?;
     boards.retain(|board| board.qemu.is_some());
-    // `m0plus`, `m3`, `m33`: by the number.
+    // `m0plus`, `m3`, `m33`: by the number; other families behind them.
     let number = |board: &Board| {
         let digits: String = board.short_name().chars().filter(char::is_ascii_digit).collect();
-        digits.parse::<u32>().unwrap_or(u32::MAX)
+        (!board.short_name().starts_with('m'), digits.parse::<u32>().unwrap_or(u32::MAX))
     };
     boards.sort_by_key(number);
     Ok(boards)

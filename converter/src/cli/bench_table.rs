@@ -131,7 +131,7 @@ fn pseudo_random(bytes: usize) -> Vec<u8> {
 
 /// How the figures came about.
 fn notes(job: &Job) -> anyhow::Result<Vec<String>> {
-    let mut notes = vec![bench::versions()?.join("; ")];
+    let mut notes = vec![bench::versions(job.boards)?.join("; ")];
     let resolution = |board: &Board| {
         board.qemu.as_ref().map(|qemu| format!("{} {}", board.short_name(), qemu.instructions_per_tick))
     };

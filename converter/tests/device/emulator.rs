@@ -1,6 +1,6 @@
 //! A folder with keys and models, and an emulated board whose firmware trusts one of the keys.
 
-use crate::support::has_qemu;
+use crate::support::has_emulator;
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use serde_json::Value;
@@ -12,8 +12,27 @@ use std::process::{Child, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-const BOARD: &str = "qemu-mps2-an386";
-const TARGET: &str = "thumbv7em-none-eabihf";
+/// A board, and how it is started.
+struct Machine {
+    board: &'static str,
+    target: &'static str,
+    qemu: &'static str,
+    options: &'static [&'static str],
+}
+
+const CORTEX_M4: Machine = Machine {
+    board: "qemu-mps2-an386",
+    target: "thumbv7em-none-eabihf",
+    qemu: "qemu-system-arm",
+    options: &["-M", "mps2-an386", "-semihosting"],
+};
+
+const RISCV32: Machine = Machine {
+    board: "qemu-riscv32-virt",
+    target: "riscv32imac-unknown-none-elf",
+    qemu: "qemu-system-riscv32",
+    options: &["-M", "virt", "-bios", "none"],
+};
 
 fn firmware() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware")
@@ -32,21 +51,22 @@ fn built() -> Option<&'static Built> {
         for name in ["release", "other"] {
             mote(keys.path(), &["keygen", name]).success();
         }
-        let image = build(keys.path(), "image", None);
+        let image = build(&CORTEX_M4, keys.path(), "image", None);
         Built { keys, image }
     };
-    BUILT.get_or_init(|| has_qemu().then(make)).as_ref()
+    BUILT.get_or_init(|| has_emulator(CORTEX_M4.qemu).then(make)).as_ref()
 }
 
 /// Builds the firmware with all kernels, or with these, and keeps the image under `name` beside the keys.
-fn build(keys: &Path, name: &str, kernels: Option<&str>) -> PathBuf {
+fn build(machine: &Machine, keys: &Path, name: &str, kernels: Option<&str>) -> PathBuf {
+    let Machine { board, target: triple, .. } = machine;
     // One at a time, and in a folder of its own: other tests build the board without keys.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _building = BUILDING.lock().unwrap();
     let target = firmware().join("target/service");
     let mut cargo = std::process::Command::new("cargo");
     cargo.args(["build", "--release", "--locked", "--quiet", "--features", "service", "--target-dir"]).arg(&target);
-    cargo.args(["--bin", &format!("mote-{BOARD}-service")]).current_dir(firmware().join("boards").join(BOARD));
+    cargo.args(["--bin", &format!("mote-{board}-service")]).current_dir(firmware().join("boards").join(board));
     for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR", "MOTE_OPS"]
     {
         cargo.env_remove(variable);
@@ -55,7 +75,7 @@ fn build(keys: &Path, name: &str, kernels: Option<&str>) -> PathBuf {
     let output = cargo.env("MOTE_PUBLIC_KEYS", keys.join("release.pub.pem")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let image = keys.join(name);
-    std::fs::copy(target.join(TARGET).join("release").join(format!("mote-{BOARD}-service")), &image).unwrap();
+    std::fs::copy(target.join(triple).join("release").join(format!("mote-{board}-service")), &image).unwrap();
     image
 }
 
@@ -86,22 +106,30 @@ pub struct Emulator {
 impl Emulator {
     /// None, loudly, without QEMU.
     pub fn start() -> Option<Self> {
-        Some(Self::switch_on(&built()?.image))
+        Some(Self::switch_on(&CORTEX_M4, &built()?.image))
+    }
+
+    /// One with a RISC-V core.
+    pub fn riscv32() -> Option<Self> {
+        let built = built()?;
+        let image = || build(&RISCV32, built.keys.path(), "image-riscv32", None);
+        has_emulator(RISCV32.qemu).then(|| Self::switch_on(&RISCV32, &image()))
     }
 
     /// One whose firmware has these kernels only, and its image.
     pub fn with_kernels(kernels: &str) -> Option<(Self, PathBuf)> {
-        let image = build(built()?.keys.path(), "image-with-kernels", Some(kernels));
-        Some((Self::switch_on(&image), image))
+        let image = build(&CORTEX_M4, built()?.keys.path(), "image-with-kernels", Some(kernels));
+        Some((Self::switch_on(&CORTEX_M4, &image), image))
     }
 
-    fn switch_on(image: &Path) -> Self {
+    fn switch_on(machine: &Machine, image: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let monitor = folder.path().join("monitor");
         // Free now, and most likely in a moment.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let qemu = std::process::Command::new("qemu-system-arm")
-            .args(["-M", "mps2-an386", "-display", "none", "-semihosting", "-serial"])
+        let qemu = std::process::Command::new(machine.qemu)
+            .args(machine.options)
+            .args(["-display", "none", "-serial"])
             .arg(format!("tcp:{address},server=on,wait=off"))
             .args(["-monitor", &format!("unix:{},server=on,wait=off", monitor.display()), "-kernel"])
             .arg(image)
@@ -192,11 +220,16 @@ pub fn digits() -> (PathBuf, PathBuf) {
 /// The shipped digits network on a device, signed, as version 1. Its self-test vectors are in the file.
 pub fn with_digits() -> Option<Emulator> {
     let device = Emulator::start()?;
+    flash_digits(&device);
+    Some(device)
+}
+
+/// Signs the shipped digits network as version 1 and puts it onto a device: `digits.mote`, made from `plain.mote`.
+pub fn flash_digits(device: &Emulator) {
     let (network, _) = digits();
     let train = network.with_file_name("train.csv");
     let words = ["convert", network.to_str().unwrap(), "--calibrate", train.to_str().unwrap(), "--limit", "64"];
     mote(device.folder.path(), &[&words[..], &["-o", "plain.mote", "--quiet"]].concat()).success();
     device.sign("plain.mote", "release", 1, "digits.mote");
     assert_eq!(device.held(&["flash", "digits.mote"])["active"], true);
-    Some(device)
 }

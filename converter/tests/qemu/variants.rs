@@ -5,8 +5,8 @@ use mote::bench;
 use mote_runtime::{AlignedBytes, Kernel, Model};
 use std::sync::Mutex;
 
-/// One of each kind of kernels: with DSP, without, and Armv6-M.
-const BOARDS: [&str; 3] = ["qemu-mps2-an386", "qemu-mps2-an385", "qemu-mps2-an385-m0plus"];
+/// One of each kind of kernels: with DSP, without, Armv6-M, and the portable ones.
+const BOARDS: [&str; 4] = ["qemu-mps2-an386", "qemu-mps2-an385", "qemu-mps2-an385-m0plus", "qemu-riscv32-virt"];
 
 pub struct Variant {
     pub name: String,

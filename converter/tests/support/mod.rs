@@ -37,11 +37,20 @@ pub fn data_root() -> Option<PathBuf> {
 /// # Panics
 /// If it is missing and `MOTE_REQUIRE_QEMU` is 1.
 pub fn has_qemu() -> bool {
-    let found = std::process::Command::new("qemu-system-arm").arg("--version").output().is_ok();
+    has_emulator("qemu-system-arm")
+}
+
+#[allow(dead_code, reason = "not every test emulates")]
+/// As [`has_qemu`], of any of QEMU's programs.
+///
+/// # Panics
+/// If it is missing and `MOTE_REQUIRE_QEMU` is 1.
+pub fn has_emulator(program: &str) -> bool {
+    let found = std::process::Command::new(program).arg("--version").output().is_ok();
     if !found {
         let required = std::env::var_os("MOTE_REQUIRE_QEMU").is_some_and(|value| value == "1");
-        assert!(!required, "MOTE_REQUIRE_QEMU=1, but there is no qemu-system-arm");
-        eprintln!("SKIPPED: there is no qemu-system-arm");
+        assert!(!required, "MOTE_REQUIRE_QEMU=1, but there is no {program}");
+        eprintln!("SKIPPED: there is no {program}");
     }
     found
 }

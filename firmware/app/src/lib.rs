@@ -18,10 +18,12 @@ mod profile;
 mod report;
 #[cfg(feature = "service")]
 pub mod service;
+mod wide;
 
 pub use app::run;
 pub use board::{Board, Memory, StackUsed};
 pub use failure::Failure;
 pub use report::Report;
+pub use wide::Wide;
 
 include!(concat!(env!("OUT_DIR"), "/ops.rs"));

@@ -123,7 +123,9 @@ impl<'d> Archive<'d> {
     fn name_of(&self, object: usize, section: SectionIndex) -> String {
         let object = &self.objects[object];
         let inside = object.symbols().filter(|s| s.section_index() == Some(section));
-        let mut names = inside.filter_map(|s| s.name().ok()).filter(|n| !n.is_empty() && !n.starts_with('$'));
+        // Arm's marks of code and data, and RISC-V's labels within functions, are no names.
+        let is_name = |name: &&str| !name.is_empty() && !name.starts_with(['$', '.']);
+        let mut names = inside.filter_map(|s| s.name().ok()).filter(is_name);
         let own = || object.section_by_index(section).ok()?.name().ok().map(str::to_owned);
         names.next().map(plain).or_else(own).unwrap_or_default()
     }

@@ -9,11 +9,16 @@ pub fn firmware_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// Names of all boards with a `board.toml`.
-pub fn boards() -> Result<Vec<String>, String> {
+/// Names of all boards that are emulated: those with a table `qemu` in their `board.toml`. Their images hold the app and
+/// every kernel; those of other boards hold a service too, and what it needs of their chip.
+pub fn emulated_boards() -> Result<Vec<String>, String> {
     let folder = firmware_folder().join("boards");
     let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let folders = entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(|p| p.join("board.toml").is_file());
+    let emulated = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path.join("board.toml")).unwrap_or_default();
+        text.lines().any(|line| line.trim() == "[qemu]")
+    };
+    let folders = entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(emulated);
     let mut names: Vec<_> = folders.filter_map(|p| Some(p.file_name()?.to_str()?.to_owned())).collect();
     names.sort();
     Ok(names)

@@ -8,5 +8,5 @@ mod symbols;
 
 pub use archive::{Archive, Reached, Site};
 pub use budget::Budgets;
-pub use build::{boards, build_board, build_board_with, build_engine_run, firmware_folder};
+pub use build::{build_board, build_board_with, build_engine_run, emulated_boards, firmware_folder};
 pub use symbols::{is_allocator, is_panic, names, stored_bytes};

@@ -1,12 +1,13 @@
 //! Which panics are linked, and are they all known?
 
 use mote_firmware_checks::{
-    Archive, Reached, Site, boards, build_board, build_engine_run, firmware_folder, is_allocator, is_panic, names,
+    Archive, Reached, Site, build_board, build_engine_run, emulated_boards, firmware_folder, is_allocator, is_panic,
+    names,
 };
 use std::collections::BTreeSet;
 
-/// The least and the most capable instruction set of the emulated boards.
-const TARGETS: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
+/// The least and the most capable instruction set of the emulated Cortex-M boards, and the portable kernels on RISC-V.
+const TARGETS: [&str; 3] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
 
 /// Entries of `panic-sites.txt` for one image: everything up to ` -- `, behind `<image>: `.
 fn known(image: &str) -> BTreeSet<String> {
@@ -75,7 +76,7 @@ fn every_panic_function_in_the_reference_image_is_known() {
 
 #[test]
 fn no_image_has_an_allocator() {
-    for board in boards().unwrap() {
+    for board in emulated_boards().unwrap() {
         let image = build_board(&board).unwrap_or_else(|error| panic!("{error}"));
         let found: Vec<_> = names(&image).unwrap().into_iter().filter(|name| is_allocator(name)).collect();
         assert!(found.is_empty(), "{board}: {found:?}");

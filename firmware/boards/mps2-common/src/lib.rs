@@ -5,17 +5,14 @@
 
 mod fault;
 #[cfg(feature = "service")]
-mod flash;
-mod memory;
-#[cfg(feature = "service")]
 mod service;
-mod stack;
 mod timer;
 mod uart;
 mod vectors;
 
 use core::marker::PhantomData;
 use cortex_m_semihosting::debug;
+use mote_board_emulated::{memory, stack};
 use mote_firmware_app::{Board, LinkedOps, Memory, StackUsed};
 #[cfg(feature = "service")]
 pub use service::serve;

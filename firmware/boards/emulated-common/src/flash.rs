@@ -6,7 +6,16 @@
 use crate::memory;
 use core::slice;
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
-use mote_store::Mapped;
+use mote_store::{Layout, Mapped};
+
+/// `slot_bytes` of the table `store` in every board.toml of emulated boards.
+const SLOT_BYTES: u32 = 0x0010_0000;
+/// `log_bytes`, likewise.
+const LOG_BYTES: u32 = 0x2000;
+const FLASH_BYTES: u32 = 2 * SLOT_BYTES + LOG_BYTES;
+
+/// Where in the flash models lie: from its start on.
+pub const LAYOUT: Layout = Layout::consecutive(0, SLOT_BYTES, LOG_BYTES);
 
 /// Says in the first word of the job's memory, which the service does not use, that the flash was erased in the factory:
 /// memory of a machine that was just switched on is all zeros.
@@ -29,14 +38,15 @@ impl NorFlashError for Fault {
 }
 
 impl RamFlash {
-    /// The first `bytes` bytes of the model's memory, or all if there are fewer; erased if the machine was just switched on.
+    /// The first bytes of the model's memory, or all if there are fewer than [`LAYOUT`] needs; erased if the machine was just
+    /// switched on.
     ///
     /// # Safety
     /// To be called once; nothing else may use the model's and the job's memory.
-    pub unsafe fn take(bytes: usize) -> Self {
+    pub unsafe fn take() -> Self {
         let region = memory::model().as_ptr_range();
         let base = region.start.cast_mut();
-        let bytes = bytes.min(region.end as usize - region.start as usize);
+        let bytes = (FLASH_BYTES as usize).min(region.end as usize - region.start as usize);
         let marker = memory::job().as_ptr().cast_mut().cast::<u32>();
         // SAFETY: both regions are memory that can be written, aligned to far more than a word, and by the caller's
         // promise only this function and what it returns touch them.

@@ -1,7 +1,6 @@
 //! How deep did the stack get? Paint it, run, look.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
-use cortex_m::register::msp;
 use mote_firmware_app::StackUsed;
 
 unsafe extern "C" {
@@ -15,6 +14,25 @@ const WINDOW_BYTES: usize = 64 * 1024;
 /// Left alone below the stack pointer: the compiler may read the pointer before it saves this function's registers. A run
 /// that needs less shows as exactly this.
 const MARGIN_BYTES: usize = 64;
+
+/// The stack pointer.
+#[cfg(target_arch = "arm")]
+#[inline(always)]
+fn pointer() -> usize {
+    cortex_m::register::msp::read() as usize
+}
+
+/// The stack pointer.
+#[cfg(target_arch = "riscv32")]
+#[inline(always)]
+fn pointer() -> usize {
+    let pointer;
+    // SAFETY: copies one register into another.
+    unsafe {
+        core::arch::asm!("mv {pointer}, sp", pointer = out(reg) pointer, options(nomem, nostack, preserves_flags))
+    };
+    pointer
+}
 
 fn top() -> usize {
     &raw const _stack_start as usize
@@ -32,7 +50,7 @@ static PAINTED_AT: AtomicUsize = AtomicUsize::new(0);
 /// calls.
 #[inline(never)]
 pub fn paint() {
-    let pointer = msp::read() as usize;
+    let pointer = pointer();
     PAINTED_AT.store(pointer, Ordering::Relaxed);
     for address in (bottom(pointer)..pointer - MARGIN_BYTES).step_by(4) {
         // SAFETY: the addresses are word-aligned, inside the stack's memory and below everything in use: the stack
