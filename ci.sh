@@ -8,8 +8,13 @@
 #   miri    the runtime's portable kernels under Miri
 #   test    unit, property, whole-model, recipe, command-line and documentation tests
 #   qemu    emulated boards: same bytes as the host, arena and stack as planned, panic sites, image size, from file to device
+#   page    pages of `mote report` in Chromium, and the style of the Python code
 #   bench   every benchmark runs once
-#   fuzz    Model::load under a fuzzer for a minute (not part of the default run; installs cargo-fuzz)
+#
+# Not part of the run of all checks:
+#
+#   fuzz      Model::load and the decoder of the link under a fuzzer for a minute each; installs cargo-fuzz
+#   recorder  the recorder for PyTorch: types and tests; installs PyTorch, 6 GB
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -99,8 +104,31 @@ run_bench() {
     linted cargo bench -p mote-benches -- --test
 }
 
+# A virtual environment of that name with these packages; prints its folder of programs.
+python_with() {
+    local venv=target/$1
+    [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${@:2}" >&2
+    echo "$PWD/$venv/bin"
+}
+
+run_page() {
+    local bin
+    bin=$(python_with page-venv -r converter/tests/report_page/requirements.txt)
+    linted cargo build --release -p mote --bin mote
+    MOTE=$PWD/target/release/mote "$bin/pytest" -q -p no:cacheprovider converter/tests/report_page
+    (cd converter/python && "$bin/ruff" check . && "$bin/ruff" check --ignore D,PLR2004,PT018 ../tests/report_page && "$bin/ruff" format --check . ../tests/report_page)
+}
+
+run_recorder() {
+    local bin
+    bin=$(python_with recorder-venv "./converter/python[test,lint]")
+    (cd converter/python && "$bin/mypy" && "$bin/pytest" -q)
+}
+
 run_fuzz() {
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+    (cd firmware/link && mkdir -p fuzz/corpus/decode && cargo +nightly fuzz run decode fuzz/corpus/decode -- -max_total_time=60 -rss_limit_mb=2048)
     (cd runtime && mkdir -p fuzz/corpus/load && cargo +nightly fuzz run load fuzz/corpus/load tests/data -- -max_total_time=60 -rss_limit_mb=2048)
 }
 
@@ -122,7 +150,7 @@ finish_miri() {
     return "$status"
 }
 
-[ $# -gt 0 ] || set -- fmt lint_firmware nostd miri test qemu bench
+[ $# -gt 0 ] || set -- fmt lint_firmware nostd miri test page qemu bench
 miri_job=
 for name in "$@"; do
     step "$name"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian or Ubuntu machine with rustup lacks: the pinned toolchain with its targets, QEMU for the
-# emulated boards, and a nightly toolchain with Miri. Needs root (or sudo) for QEMU only. Says what it did.
+# emulated boards, Chromium for the pages of `mote report`, and a nightly toolchain with Miri. Needs root (or sudo) for system
+# packages only. Says what it did.
 #
 #   ./setup.sh             everything
 #   ./setup.sh --no-qemu   no system packages
@@ -92,8 +93,27 @@ install_qemu() {
     did+=("installed ${packages[*]}: $(qemu-system-arm --version | head -n 1)")
 }
 
+# A browser with its driver, and Python's virtual environments.
+install_browser() {
+    local missing=()
+    command -v chromium >/dev/null || missing+=(chromium)
+    command -v chromedriver >/dev/null || missing+=(chromium-driver)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+    [ ${#missing[@]} = 0 ] && return
+    command -v apt-get >/dev/null || {
+        echo "error: ${missing[*]} are missing and this is no Debian or Ubuntu; install them" >&2
+        exit 2
+    }
+    quiet $sudo apt-get update
+    quiet $sudo apt-get install -y --no-install-recommends "${missing[@]}"
+    did+=("installed ${missing[*]}")
+}
+
 install_rust
-[ "${1:-}" = --no-qemu ] || install_qemu
+if [ "${1:-}" != --no-qemu ]; then
+    install_qemu
+    install_browser
+fi
 
 if [ ${#did[@]} = 0 ]; then
     echo "setup: nothing to do, everything is there"

@@ -1,6 +1,7 @@
 """Pages of `mote report` in a browser, as people open them: from a file, on a telephone and on a screen.
 
-Needs Debian's `chromium` and `chromium-driver`, and `requirements.txt`. `MOTE` names the program (default: the release build).
+Needs Debian's `chromium` and `chromium-driver`, and `requirements.txt`. `MOTE` names the program (default: the
+release build).
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     network, file, out = recording.with_suffix(".onnx"), folder / "net.mote", folder / "page.html"
     calibrate = ["--calibrate", recording]
     mote("convert", network, *calibrate, "-o", file)
-    search = mote("quantize", network, "--auto", *calibrate, "--evaluate", recording, "--json", "-o", folder / "auto.mote")
+    search = mote(
+        "quantize", network, "--auto", *calibrate, "--evaluate", recording, "--json", "-o", folder / "auto.mote"
+    )
     (folder / "search.json").write_text(search)
     inspected = json.loads(mote("inspect", file, "--json"))
     layers = [{"index": i, "instructions": 1000 * i} for i in range(len(inspected["instructions"]))]
